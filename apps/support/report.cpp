@@ -1,0 +1,114 @@
+// What a run reports.
+#include "apps/support/report.hpp"
+
+#include "apps/support/file.hpp"
+#include "apps/support/session.hpp"
+#include "apps/support/timing.hpp"
+
+#include <cstdio>
+
+namespace apps {
+namespace {
+
+// Sums over all ranks.
+Json collect_statistics() {
+    dsm_statistics_t own = {};
+    dsm_get_statistics(&own); // before the collection itself moves pages
+    const std::span<dsm_statistics_t> all =
+        alloc_shared<dsm_statistics_t>(static_cast<std::size_t>(dsm::size()), DSM_HOMES_ONE);
+    all[static_cast<std::size_t>(dsm::rank())] = own;
+    dsm::barrier_all();
+    Json sums = Json::object();
+    if (dsm::rank() != 0) { return sums; }
+    const auto add = [&](const char *name, std::uint64_t dsm_statistics_t::*field) {
+        std::uint64_t sum = 0;
+        for (const dsm_statistics_t &statistics : all) { sum += statistics.*field; }
+        sums[name] = sum;
+    };
+    add("read_faults", &dsm_statistics_t::read_faults);
+    add("write_faults", &dsm_statistics_t::write_faults);
+    add("faults_served_here", &dsm_statistics_t::faults_served_here);
+    add("messages_sent", &dsm_statistics_t::messages_sent);
+    add("messages_received", &dsm_statistics_t::messages_received);
+    add("packets_sent", &dsm_statistics_t::packets_sent);
+    add("bytes_sent", &dsm_statistics_t::bytes_sent);
+    add("pages_sent", &dsm_statistics_t::pages_sent);
+    add("page_copies", &dsm_statistics_t::page_copies);
+    add("invalidations", &dsm_statistics_t::invalidations);
+    add("evictions", &dsm_statistics_t::evictions);
+    add("lock_hand_overs", &dsm_statistics_t::lock_hand_overs);
+    add("wake_ups", &dsm_statistics_t::wake_ups);
+    return sums;
+}
+
+Json as_json(std::optional<bool> answer) { return answer ? Json(*answer) : Json(nullptr); }
+
+std::string seconds_text(const Json &value) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.4f s", value.get<double>());
+    return text;
+}
+
+std::string summary(const Json &report, const std::string &what) {
+    std::string text = report["program"].get<std::string>() + ": " + what + ", " + report["ranks"].dump() +
+                       " ranks on " + report["nodes"].dump() + " nodes: " + seconds_text(report["seconds"]);
+    if (report.contains("ratio")) {
+        char ratio[32];
+        std::snprintf(ratio, sizeof ratio, "%.3f", report["ratio"].get<double>());
+        text += ", MPI " + seconds_text(report["mpi_seconds"]) + ", ratio " + ratio;
+    }
+    if (report.contains("mpi_verified") && report["mpi_verified"] == false) { text += ", WRONG RESULT OF MPI"; }
+    if (report["verified"].is_null()) { return text + ", not checked\n"; }
+    return text + (report["verified"] == true ? ", verified\n" : ", WRONG RESULT\n");
+}
+
+} // namespace
+
+Timings time_versions(const CommonOptions &options, const std::function<double()> &run_shared,
+                      const std::function<double()> &run_mpi) {
+    Timings timings;
+    for (int i = 0; i < options.repeat; ++i) {
+        timings.shared.push_back(run_shared());
+        if (options.compares_mpi()) { timings.mpi.push_back(run_mpi()); }
+    }
+    return timings;
+}
+
+Json make_report(const std::string &program, const Verdict &verdict, const Timings &timings) {
+    Json report;
+    report["program"] = program;
+    report["ranks"] = dsm::size();
+    report["nodes"] = dsm::node_count();
+    report["fault_backend"] = dsm_fault_backend();
+    report["verified"] = as_json(verdict.shared);
+    report["seconds"] = median(timings.shared);
+    report["seconds_of_runs"] = timings.shared;
+    if (!timings.mpi.empty()) {
+        report["mpi_seconds"] = median(timings.mpi);
+        report["mpi_seconds_of_runs"] = timings.mpi;
+        report["mpi_verified"] = as_json(verdict.mpi);
+        report["ratio"] = median(timings.mpi) / median(timings.shared);
+    }
+    report["statistics"] = collect_statistics();
+    return report;
+}
+
+void check_report_writable(const CommonOptions &options) {
+    if (!options.json.empty() && options.json != "-") { check_writable(options.json); }
+}
+
+std::FILE *text_stream(const CommonOptions &options) { return options.json == "-" ? stderr : stdout; }
+
+void publish_report(const Json &report, const CommonOptions &options, const std::string &what) {
+    decide_on_first_rank<bool>([&] {
+        std::fputs(summary(report, what).c_str(), text_stream(options));
+        if (options.json == "-") {
+            std::puts(report.dump(2).c_str());
+        } else if (!options.json.empty()) {
+            write_file(options.json, report.dump(2) + "\n");
+        }
+        return true;
+    });
+}
+
+} // namespace apps

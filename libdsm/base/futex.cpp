@@ -1,0 +1,74 @@
+// Futex system calls and the mutex of one word.
+#include "libdsm/base/futex.hpp"
+
+#include "libdsm/base/log.hpp"
+
+#include <cerrno>
+#include <climits>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace dsm {
+namespace {
+constexpr Nanoseconds ns_per_s = 1'000'000'000;
+constexpr int spins_before_sleep = 60;
+constexpr Nanoseconds long_wait_ns = 20 * ns_per_s;
+
+std::uint32_t *address_of(const std::atomic<std::uint32_t> &word) noexcept {
+    return const_cast<std::uint32_t *>(reinterpret_cast<const std::uint32_t *>(&word));
+}
+} // namespace
+
+Nanoseconds now_ns() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<Nanoseconds>(now.tv_sec) * ns_per_s + now.tv_nsec;
+}
+
+bool futex_wait(const std::atomic<std::uint32_t> &word, std::uint32_t expected, Nanoseconds timeout_ns,
+                std::uint32_t bits) noexcept {
+    const int saved_errno = errno;
+    timespec deadline{}; // FUTEX_WAIT_BITSET takes an absolute time.
+    if (timeout_ns >= 0) {
+        const Nanoseconds at = now_ns() + timeout_ns;
+        deadline.tv_sec = static_cast<time_t>(at / ns_per_s);
+        deadline.tv_nsec = static_cast<long>(at % ns_per_s);
+    }
+    const long result = ::syscall(SYS_futex, address_of(word), FUTEX_WAIT_BITSET, expected,
+                                  timeout_ns >= 0 ? &deadline : nullptr, nullptr, bits);
+    const bool in_time = !(result == -1 && errno == ETIMEDOUT);
+    errno = saved_errno;
+    return in_time;
+}
+
+int futex_wake(const std::atomic<std::uint32_t> &word, int count, std::uint32_t bits) noexcept {
+    const int saved_errno = errno;
+    const long woken = ::syscall(SYS_futex, address_of(word), FUTEX_WAKE_BITSET, count, nullptr, nullptr, bits);
+    errno = saved_errno;
+    return woken > 0 ? static_cast<int>(woken) : 0;
+}
+
+bool FutexMutex::try_lock() noexcept {
+    std::uint32_t free = 0;
+    return word_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void FutexMutex::lock() noexcept {
+    for (int spin = 0; spin < spins_before_sleep; ++spin) {
+        if (try_lock()) { return; }
+        cpu_relax();
+    }
+    while (word_.exchange(2, std::memory_order_acquire) != 0) {
+        if (!futex_wait(word_, 2, long_wait_ns)) {
+            log_line("a lock of a page or table entry at %p has been held for 20 s; still waiting",
+                     static_cast<const void *>(this));
+        }
+    }
+}
+
+void FutexMutex::unlock() noexcept {
+    if (word_.exchange(0, std::memory_order_release) == 2) { futex_wake(word_, 1); }
+}
+
+} // namespace dsm

@@ -1,0 +1,44 @@
+// For a job of one node: nothing ever has to be taken away from a rank, so the application view is opened for reading
+// and writing area by area, at the first access to each, and the kernel does the rest. Accesses to areas that hold no
+// allocation still fault and are reported.
+#pragma once
+
+#include "libdsm/base/ids.hpp"
+#include "libdsm/memory/outcome.hpp"
+#include "libdsm/memory/owned.hpp"
+#include "libdsm/memory/segment.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace dsm::memory {
+
+constexpr std::size_t area_bytes = std::size_t{2} << 20;
+
+class AreaMapper {
+public:
+    /// For a segment whose application view is mapped with PROT_NONE; both outlive this.
+    static Outcome<AreaMapper> create(const Segment &segment);
+
+    /// Opens the area around an address of the segment; several threads may do so at once. Near the kernel's limit of
+    /// areas a larger neighbourhood is opened, at worst the whole segment. In a signal handler; ends the job if the
+    /// kernel refuses even that.
+    void open(const void *address) noexcept;
+    /// True if the area is open: then a fault there is not about rights (SIGBUS: memory could not be had).
+    bool is_open(const void *address) const noexcept;
+    /// Closes the areas that lie entirely inside pages [first, first + count). False if the kernel refused; then they
+    /// stay open. The caller sees to it that nobody opens them meanwhile.
+    bool close(PageId first, std::size_t count) noexcept;
+
+private:
+    AreaMapper(const Segment &segment, Mapping open_bits) noexcept
+        : segment_(&segment), open_bits_(std::move(open_bits)) {}
+    std::atomic<std::uint64_t> &word_of(std::size_t area) const noexcept;
+    void mark(std::size_t first_area, std::size_t end_area, bool open) noexcept;
+
+    const Segment *segment_;
+    Mapping open_bits_; ///< one bit per area, of this process alone
+};
+
+} // namespace dsm::memory

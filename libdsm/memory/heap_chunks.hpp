@@ -1,0 +1,149 @@
+// The chunks of a node's heap as pages: which page belongs to what, and runs of pages given out and taken back.
+//
+// Per chunk one slot of 20 KiB in a table indexed by chunk number (sparse: an unused slot is zero and untouched).
+// Chunks hang in lists by the length of their longest free run; a request takes the chunk with the shortest that
+// suffices, which fills full chunks first and lets empty ones stay empty.
+#pragma once
+
+#include "libdsm/base/futex.hpp"
+#include "libdsm/memory/heap_size_classes.hpp"
+#include "libdsm/memory/span_record.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace dsm::memory {
+
+enum class PageUse : std::uint8_t { Free, RunStart, RunInside, Slab };
+
+/// What a page of a chunk belongs to, in 16 bits so that a single load tells a consistent story.
+class PageTag {
+public:
+    constexpr PageTag() = default;
+    static constexpr PageTag run_start(std::size_t page_count) { return {code_run_start, page_count - 1}; }
+    static constexpr PageTag run_inside(std::size_t first_page) { return {code_run_inside, first_page}; }
+    static constexpr PageTag slab(SizeClass size_class, std::size_t first_page) {
+        return {code_slab + std::size_t{size_class.value}, first_page};
+    }
+    constexpr PageUse use() const {
+        const unsigned code = bits_ >> number_bits;
+        return code >= code_slab ? PageUse::Slab : static_cast<PageUse>(code);
+    }
+    constexpr std::size_t page_count() const { return (bits_ & number_mask) + 1U; } ///< of RunStart
+    constexpr std::size_t first_page() const { return bits_ & number_mask; }        ///< of RunInside and Slab
+    constexpr SizeClass size_class() const {                                        ///< of Slab
+        return {static_cast<std::uint8_t>((bits_ >> number_bits) - code_slab)};
+    }
+    friend constexpr bool operator==(PageTag, PageTag) = default;
+
+private:
+    static constexpr std::size_t code_run_start = 1;
+    static constexpr std::size_t code_run_inside = 2;
+    static constexpr std::size_t code_slab = 3;
+    static constexpr unsigned number_bits = 9;
+    static constexpr unsigned number_mask = (1U << number_bits) - 1;
+    constexpr PageTag(std::size_t code, std::size_t number)
+        : bits_(static_cast<std::uint16_t>(code << number_bits | number)) {}
+    std::uint16_t bits_ = 0;
+};
+static_assert(pages_per_chunk == 512 && size_class_count + 3 <= 128);
+
+/// A slab in all chunks: chunk number * 128 + first page / 4, plus 1; 0 is none.
+using SlabRef = StrongId<struct SlabTag, std::uint32_t>;
+constexpr SlabRef no_slab{0};
+
+/// Guarded by the lock of the slab's size class.
+struct SlabHeader {
+    SlabRef next;
+    SlabRef previous;
+    std::uint16_t used;       ///< blocks handed out
+    std::uint16_t first_page; ///< in the chunk
+    std::uint16_t hint;       ///< no free block in the bitmap words before this one
+    std::uint16_t unused;
+};
+
+struct ChunkMeta {
+    std::atomic<std::uint32_t> owned; ///< 1 while the heap has it, 2 in the list of those given up
+    // Guarded by the pages' lock; all zero, as are the tags and bits, when the heap gets the chunk.
+    std::uint32_t next; ///< chunk number + 1 in a list of longest runs or in the list to be released
+    std::uint32_t previous;
+    std::uint16_t free_pages;
+    std::uint16_t longest_run;
+    std::uint16_t idle_pages; ///< pages of slabs that are kept although no block lives in them
+    std::uint16_t unused;
+    std::array<std::uint64_t, pages_per_chunk / 64> used_pages;
+    std::array<std::atomic<PageTag>, pages_per_chunk> tags; ///< a Slab tag changes under its class's lock as well
+    std::array<SlabHeader, pages_per_chunk / slab_pages_min> slabs;
+    alignas(page_bytes) std::array<std::uint64_t, chunk_bytes / block_granule_bytes / 64> block_bits;
+};
+static_assert(sizeof(ChunkMeta) == 20480);
+
+/// Pages of one chunk.
+struct PageRun {
+    ChunkId chunk;
+    std::uint32_t first_page;
+    std::uint32_t page_count;
+};
+
+enum class RunStatus : std::uint8_t { Ok, NotARun, NoRoom };
+
+class HeapChunks {
+public:
+    HeapChunks(std::byte *region, std::uint32_t chunk_count, std::uint32_t reserve_chunks);
+    static std::size_t region_bytes(std::uint32_t chunk_count);
+
+    void add(ChunkId chunk);
+    std::optional<ChunkId> take_released();
+    /// Whether take_released() has something. A hint: read without the lock.
+    bool release_pending() const;
+    /// Gives up all chunks without any used page.
+    void release_empty();
+
+    /// Gives out pages as a run; alignment in pages, a power of two.
+    std::optional<PageRun> allocate_run(std::uint32_t pages, std::uint32_t alignment_pages);
+    /// Gives out pages as a slab. The caller holds the class's lock.
+    std::optional<PageRun> allocate_slab(SizeClass size_class);
+    /// Takes back the run that begins at a page, if one does. Sets `spare_idle` to what set_idle() would return.
+    RunStatus free_run(ChunkId chunk, std::uint32_t first_page, bool &spare_idle);
+    /// The caller holds the class's lock. The slab is empty and idle.
+    void free_idle_slab(ChunkId chunk, const SlabHeader &slab, SizeClass size_class);
+    RunStatus resize_run(ChunkId chunk, std::uint32_t first_page, std::uint32_t pages);
+    /// Notes that a slab lost its last block (or gets one again). True if its chunk now is quiet, holding nothing but
+    /// idle slabs, and there are more quiet chunks than the reserve: the caller then frees these slabs.
+    bool set_idle(ChunkId chunk, SizeClass size_class, bool idle);
+
+    bool owns(ChunkId chunk) const;
+    PageTag tag(ChunkId chunk, std::size_t page) const;
+    ChunkMeta &meta(ChunkId chunk) const { return metas_[chunk.value]; }
+
+    static SlabRef slab_ref(ChunkId chunk, std::size_t first_page);
+    static ChunkId chunk_of_slab(SlabRef slab);
+    SlabHeader &slab(SlabRef slab) const;
+    /// One bit per block of the slab, set while it is handed out; guarded by the class's lock.
+    std::uint64_t *block_bits(SlabRef slab) const;
+
+    std::uint32_t owned() const;
+    std::uint64_t pages_used() const;
+
+private:
+    struct Header;
+    std::optional<PageRun> take_pages(std::uint32_t pages, std::uint32_t alignment_pages);
+    void mark(PageRun run, bool used);
+    void tag_run(PageRun run);
+    void tag_all(PageRun run, PageTag tag);
+    void link(ChunkId chunk);
+    void unlink(ChunkId chunk);
+    void give_up(ChunkId chunk);
+    bool note_quiet(ChunkId chunk, bool was_quiet);
+    static bool quiet(const ChunkMeta &meta);
+
+    std::uint32_t chunk_count_;
+    std::uint32_t reserve_chunks_;
+    Header &header_;
+    ChunkMeta *metas_;
+};
+
+} // namespace dsm::memory

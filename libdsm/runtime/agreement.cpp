@@ -1,0 +1,17 @@
+// Agreeing on failure at start-up.
+#include "libdsm/runtime/agreement.hpp"
+
+#include "libdsm/base/log.hpp"
+
+namespace dsm::rt {
+
+void agree(transport::Transport &transport, int error, const std::string &reason) {
+    const std::vector<int> errors = gather(transport, error);
+    for (std::size_t rank = 0; rank < errors.size(); ++rank) {
+        if (errors[rank] == 0) { continue; }
+        if (Rank{static_cast<std::int32_t>(rank)} == transport.rank()) { log_line("%s", reason.c_str()); }
+        throw StartFailure{errors[rank]};
+    }
+}
+
+} // namespace dsm::rt

@@ -1,0 +1,315 @@
+// Faults and protocol messages of this rank.
+#include "libdsm/runtime/coherence.hpp"
+
+#include "libdsm/protocol/page_wire.hpp"
+#include "libdsm/runtime/page_executor.hpp"
+#include "libdsm/runtime/page_records.hpp"
+
+#include <cstring>
+
+namespace dsm::rt {
+namespace {
+
+/// Holds an entry's lock for a scope.
+class Locked {
+public:
+    explicit Locked(PageEntry &entry) : entry_(entry) { entry_.lock.lock(); }
+    ~Locked() { entry_.lock.unlock(); }
+    Locked(const Locked &) = delete;
+    Locked &operator=(const Locked &) = delete;
+
+private:
+    PageEntry &entry_;
+};
+
+/// How often eviction looks at a block before it leaves the rest for later.
+constexpr int eviction_tries_max = 16;
+constexpr int eviction_asks_max = 4;
+
+PageAttributes attributes_of(const memory::SpanRecord &record, PageId block, std::uint32_t node_count) {
+    return {record.generation, memory::home_of(record, block, node_count), record.block_shift,
+            static_cast<std::uint8_t>(record.homes == memory::HomePolicy::FirstTouch)};
+}
+
+} // namespace
+
+Coherence::Coherence(Node &node, Engine &engine, SpanFinder &spans, PageHistory &history)
+    : node_(node), engine_(engine), spans_(spans), protocol_(*node.sets), self_(node.topology->self()) {
+    engine_.serve(Service::Page, *this);
+    engine_.serve(Service::Piece, *this);
+    engine_.set_timer_handler(*this);
+    protocol_.set_trace(&PageHistory::note, &history);
+}
+
+protocol::PageContext Coherence::context_of(const PageAttributes &attributes, PageId page) const {
+    protocol::PageContext context{};
+    context.page = page;
+    context.self = node_.topology->self_node();
+    context.home = attributes.home;
+    context.node_count = node_.topology->node_count();
+    context.first_touch = attributes.first_touch != 0;
+    return context;
+}
+
+memory::RankRights &Coherence::rights_of(PageId page) {
+    const auto record = node_.spans->lookup(page);
+    const PageId block = record ? memory::block_of(*record, page).first : page;
+    return (*node_.pages)[block].rights;
+}
+
+/// Makes the entry one of this allocation. False when the entry has seen a younger one, or the end of this one.
+bool Coherence::adopt(PageEntry &entry, PageId page, const PageAttributes &attributes) {
+    const std::uint32_t known = entry.attributes.generation;
+    if (known == attributes.generation) { return entry.dead == 0; }
+    if (known > attributes.generation) { return false; }
+    if (known != 0) { reset(entry, page); }
+    entry.attributes = attributes;
+    entry.dead = 0;
+    node_.touched[page.value / memory::pages_per_chunk].store(1, std::memory_order_relaxed);
+    return true;
+}
+
+/// Nothing of the entry's allocation stays: no rights, no frame, no state.
+void Coherence::reset(PageEntry &entry, PageId page) {
+    if (entry.attributes.generation == 0) { return; }
+    node_.backend->restrict_ranks(page, pages_of(entry.attributes), Access::None, true);
+    release_frame(entry, page);
+    node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
+    entry.state.copyset.clear(*node_.sets);
+    entry.state.readers.clear(*node_.sets);
+    entry.state = {};
+    entry.bulk_received = 0;
+    wake_all(*node_.wait_slots, engine_, entry.waiters);
+}
+
+void Coherence::note_frame(PageEntry &entry, PageId page) {
+    node_.ledger->add(page, pages_of(entry.attributes), entry.ledger_place);
+    entry.used = 1;
+}
+
+void Coherence::release_frame(PageEntry &entry, PageId page) {
+    if (entry.ledger_place.load(std::memory_order_relaxed) == 0) { return; }
+    node_.ledger->remove(pages_of(entry.attributes), entry.ledger_place,
+                         [this](PageId other) -> std::atomic<std::uint32_t> & {
+                             return (*node_.pages)[other].ledger_place;
+                         });
+    node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
+}
+
+bool Coherence::serve_fault(const void *address, bool is_write) {
+    const memory::SegmentOffset offset = node_.offset_of(address);
+    const Access wanted = is_write ? Access::Write : Access::Read;
+    count(is_write ? engine_.statistics().write_faults : engine_.statistics().read_faults);
+    bool waited = false;
+    while (true) {
+        const auto record = spans_.find(offset);
+        if (!record || !memory::contains(*record, offset)) { return false; }
+        const memory::PageBlock block = memory::block_of(*record, memory::page_of(offset));
+        const PageAttributes attributes = attributes_of(*record, block.first, node_.topology->node_count());
+        PageEntry &entry = (*node_.pages)[block.first];
+        if (over_budget()) { evict_some(); }
+        entry.lock.lock();
+        if (!adopt(entry, block.first, attributes)) {
+            entry.lock.unlock();
+            spans_.forget(*record);
+            continue;
+        }
+        const protocol::PageContext context = context_of(attributes, block.first);
+        PageExecutor effects(*this, entry, block.first);
+        if (protocol::access_of(entry.state) < wanted) {
+            protocol_.on_fault(entry.state, context, wanted, now_us(), effects);
+        }
+        if (const Access access = protocol::access_of(entry.state); access >= wanted) {
+            node_.backend->map(block.first, block.page_count, access);
+            entry.used = 1;
+            protocol_.on_accessed(entry.state, context, now_us(), effects);
+            entry.lock.unlock();
+            engine_.kick();
+            if (!waited) { count(engine_.statistics().faults_served_here); }
+            return true;
+        }
+        Waiter waiter(*node_.wait_slots, engine_, self_);
+        waiter.add_to(entry.waiters);
+        entry.lock.unlock();
+        waited = true;
+        waiter.wait({"page", block.first.value});
+    }
+}
+
+void Coherence::on_record(std::int32_t, std::span<const std::byte> record) {
+    if (static_cast<Service>(record[0]) == Service::Page) {
+        on_page_record(record);
+    } else {
+        on_piece_record(record);
+    }
+}
+
+protocol::PageMessage Coherence::decoded(std::span<const std::byte> wire) const {
+    const auto message = protocol::decode_page_message(wire, node_.topology->node_count());
+    DSM_CHECK(message.has_value(), "P2 a page record holds a message of the protocol", wire.size());
+    return *message;
+}
+
+void Coherence::on_page_record(std::span<const std::byte> record) {
+    PageRecordHead head;
+    DSM_CHECK(record.size() >= sizeof head, "P1 a page record has its head", record.size());
+    std::memcpy(&head, record.data(), sizeof head);
+    const auto wire = record.subspan(sizeof head);
+    DSM_CHECK(wire.size() >= head.wire_bytes, "P1 a page record has its head", record.size());
+    const protocol::PageMessage message = decoded(wire.first(head.wire_bytes));
+    const PageAttributes attributes{head.generation, head.home, head.block_shift, head.first_touch};
+    PageEntry &entry = (*node_.pages)[message.page];
+    const Locked locked(entry);
+    if (!adopt(entry, message.page, attributes)) { return; } // Of an allocation that was freed.
+    if (message.contents == protocol::Contents::Bytes && head.in_place == 0) {
+        const auto tail = wire.subspan(head.wire_bytes);
+        DSM_CHECK(head.tail_offset + tail.size() == bytes_of_block(attributes), "P3 the tail ends with the block",
+                  message.page.value);
+        std::memcpy(node_.frames.frame(message.page) + head.tail_offset, tail.data(), tail.size());
+        entry.bulk_received += static_cast<std::uint32_t>(tail.size());
+        count(engine_.statistics().page_copies);
+        if (entry.bulk_received != bytes_of_block(attributes)) { // Pieces are still on their way.
+            stash(message.page, record.first(sizeof head + head.wire_bytes));
+            return;
+        }
+        entry.bulk_received = 0;
+    }
+    if (message.contents == protocol::Contents::Bytes) { note_frame(entry, message.page); }
+    deliver(entry, message.page, message);
+}
+
+void Coherence::deliver(PageEntry &entry, PageId page, const protocol::PageMessage &message) {
+    PageExecutor effects(*this, entry, page);
+    protocol_.on_message(entry.state, context_of(entry.attributes, page), message, now_us(), effects);
+}
+
+void Coherence::on_piece_record(std::span<const std::byte> record) {
+    PieceRecordHead head;
+    DSM_CHECK(record.size() >= sizeof head, "P1 a page record has its head", record.size());
+    std::memcpy(&head, record.data(), sizeof head);
+    const auto bytes = record.subspan(sizeof head);
+    const PageId page{head.page};
+    PageEntry &entry = (*node_.pages)[page];
+    const Locked locked(entry);
+    if (entry.attributes.generation != head.generation || entry.dead != 0) { return; }
+    DSM_CHECK(head.offset + bytes.size() <= bytes_of_block(entry.attributes), "P4 a piece lies in its block", page.value);
+    std::memcpy(node_.frames.frame(page) + head.offset, bytes.data(), bytes.size());
+    entry.bulk_received += static_cast<std::uint32_t>(bytes.size());
+    if (entry.bulk_received == bytes_of_block(entry.attributes)) {
+        entry.bulk_received = 0;
+        deliver_stashed(entry, page);
+    }
+}
+
+/// Keeps a reply whose bytes are not all there. At most one reply for a page is under way to a node.
+void Coherence::stash(PageId page, std::span<const std::byte> record) {
+    for (StashedReply &reply : stash_) {
+        if (reply.page_plus_one != 0) { continue; }
+        DSM_CHECK(record.size() <= reply.record.size(), "P5 a reply that may have to wait fits its place", record.size());
+        std::memcpy(reply.record.data(), record.data(), record.size());
+        reply.bytes = static_cast<std::uint16_t>(record.size());
+        reply.page_plus_one = page.value + 1;
+        return;
+    }
+    DSM_CHECK(false, "P6 fewer replies wait for pieces than there are places", page.value);
+}
+
+void Coherence::deliver_stashed(PageEntry &entry, PageId page) {
+    for (StashedReply &reply : stash_) {
+        if (reply.page_plus_one != page.value + 1) { continue; }
+        reply.page_plus_one = 0;
+        note_frame(entry, page);
+        const std::span<const std::byte> record(reply.record.data(), reply.bytes);
+        deliver(entry, page, decoded(record.subspan(sizeof(PageRecordHead))));
+        return;
+    }
+    DSM_CHECK(false, "P7 the last piece comes with or after its reply", page.value);
+}
+
+void Coherence::on_timer(std::uint64_t key) {
+    const PageId page{key};
+    PageEntry &entry = (*node_.pages)[page];
+    const Locked locked(entry);
+    if (entry.attributes.generation == 0 || entry.dead != 0) { return; }
+    PageExecutor effects(*this, entry, page);
+    protocol_.on_timer(entry.state, context_of(entry.attributes, page), now_us(), effects);
+}
+
+void Coherence::kill_span(const memory::SpanRecord &record) {
+    const std::uint64_t first = memory::page_of(memory::offset_of(record.first)).value;
+    const std::uint64_t block_pages = std::uint64_t{1} << (record.block_shift - page_shift);
+    for (std::uint32_t chunk = 0; chunk < record.chunk_count; ++chunk) {
+        if (node_.touched[record.first.value + chunk].load(std::memory_order_relaxed) == 0) { continue; }
+        const std::uint64_t begin = first + chunk * memory::pages_per_chunk;
+        for (std::uint64_t page = begin; page < begin + memory::pages_per_chunk; page += block_pages) {
+            PageEntry &entry = (*node_.pages)[PageId{page}];
+            const Locked locked(entry);
+            if (entry.attributes.generation != record.generation || entry.dead != 0) { continue; }
+            reset(entry, PageId{page});
+            entry.dead = 1;
+        }
+    }
+}
+
+bool Coherence::evict(PageEntry &entry, PageId page) {
+    if (entry.attributes.generation == 0 || entry.dead != 0) { return false; }
+    if (entry.used != 0) { // A second chance: it goes when the hand comes round and nobody has mapped it since.
+        entry.used = 0;
+        return false;
+    }
+    if (!protocol::holds_frame(entry.state) && protocol::pending_of(entry.state) == protocol::Pending::None) {
+        release_frame(entry, page); // Left over from a copy that was given up.
+        return true;
+    }
+    PageExecutor effects(*this, entry, page);
+    const auto outcome = protocol_.on_evict(entry.state, context_of(entry.attributes, page), now_us(), effects);
+    if (outcome == protocol::Eviction::Dropped) {
+        release_frame(entry, page);
+        count(engine_.statistics().evictions);
+        return true;
+    }
+    if (outcome == protocol::Eviction::Asked) { count(engine_.statistics().evictions); }
+    return outcome == protocol::Eviction::Asked;
+}
+
+bool Coherence::evict_some() {
+    int gone = 0;
+    for (int tries = 0; tries < eviction_tries_max && gone < eviction_asks_max && over_budget(); ++tries) {
+        PageId page{};
+        if (!node_.ledger->advance(page)) { break; }
+        PageEntry &entry = (*node_.pages)[page];
+        if (!entry.lock.try_lock()) { continue; }
+        gone += evict(entry, page) ? 1 : 0;
+        entry.lock.unlock();
+    }
+    if (gone > 0) { engine_.kick(); }
+    return gone > 0;
+}
+
+bool Coherence::keep_budget() { return over_budget() && evict_some() && over_budget(); }
+
+bool Coherence::readable_here(const void *address) {
+    const memory::RankMask own = memory::rank_bit(node_.topology->local_rank());
+    return (rights_of(node_.segment.page_of(address)).readers.load(std::memory_order_relaxed) & own) != 0;
+}
+
+NodeId Coherence::first_toucher(PageId block, std::uint32_t generation) {
+    PageEntry &entry = (*node_.pages)[block];
+    const Locked locked(entry);
+    if (entry.attributes.generation != generation || entry.dead != 0) { return no_node; }
+    return protocol::first_toucher(entry.state);
+}
+
+void Coherence::describe(PageId page) const {
+    const PageEntry &entry = (*node_.pages)[page];
+    char text[512];
+    protocol::describe(entry.state, text, sizeof text);
+    log_line("page %llu: generation %u%s, home node %u, block 2^%u, readers %llx, writers %llx, frame %s, %s",
+             static_cast<unsigned long long>(page.value), entry.attributes.generation, entry.dead != 0 ? " (freed)" : "",
+             entry.attributes.home.value, entry.attributes.block_shift,
+             static_cast<unsigned long long>(entry.rights.readers.load(std::memory_order_relaxed)),
+             static_cast<unsigned long long>(entry.rights.writers.load(std::memory_order_relaxed)),
+             entry.ledger_place.load(std::memory_order_relaxed) != 0 ? "present" : "none", text);
+}
+
+} // namespace dsm::rt

@@ -1,0 +1,255 @@
+// The progress engine: one driver at a time, an outbox for the others, sleep on the doorbell.
+#include "libdsm/runtime/engine.hpp"
+
+#include "libdsm/base/check.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+
+namespace dsm::rt {
+namespace {
+
+constexpr Nanoseconds ns_per_us = 1000;
+constexpr Nanoseconds first_sleep_ns = 20 * ns_per_us;
+/// Longest sleeps: with doorbells from all ranks only as a safety net; without, how late a message may be seen.
+constexpr Nanoseconds net_sleep_ns = 100'000 * ns_per_us;
+constexpr Nanoseconds waiter_sleep_ns = 500 * ns_per_us;
+constexpr Nanoseconds idle_sleep_ns = 2'000 * ns_per_us;
+/// Rounds with short sleeps after traffic, so that what follows soon is seen soon.
+constexpr int doubling_rounds = 7;
+/// A single look at MPI may miss what has just arrived; two in a row do not.
+constexpr int polls_before_sleep = 3;
+constexpr int spins_with_cores = 400;
+constexpr int spins_without_cores = 20;
+constexpr Nanoseconds long_wait_ns = 50'000 * ns_per_us;
+
+/// The identity of this thread as driver; the address of a thread-local is never 0.
+std::uint64_t self_identity() noexcept {
+    static thread_local char mark __attribute__((tls_model("initial-exec")));
+    return reinterpret_cast<std::uint64_t>(&mark);
+}
+
+bool poll_chosen(const Options &options, const Topology &topology) {
+    if (options.progress != ProgressChoice::automatic) { return options.progress == ProgressChoice::poll; }
+    const int ranks_here = static_cast<int>(topology.ranks_of_this_host().size());
+    return topology.rank_count() > 1 && usable_cores() >= 2 && usable_cores() >= 2 * ranks_here;
+}
+
+} // namespace
+
+Engine::Engine(transport::Transport &transport, const Topology &topology, const Options &options,
+               Statistics &statistics)
+    : transport_(transport), topology_(topology), statistics_(statistics), polling_(poll_chosen(options, topology)),
+      spins_(usable_cores() > 1 || topology.rank_count() == 1 ? spins_with_cores : spins_without_cores),
+      bells_(static_cast<std::size_t>(topology.rank_count()), nullptr), own_bell_(&private_bell_),
+      heard_(static_cast<std::size_t>(topology.rank_count())) {
+    transport_.set_sent_notice(&Engine::sent, this);
+}
+
+Engine::~Engine() { stop(); }
+
+void Engine::set_doorbells(std::vector<Doorbell *> bells) {
+    bells_ = std::move(bells);
+    own_bell_ = bells_[static_cast<std::size_t>(topology_.self().value)];
+    doorbells_reach_all_ = true;
+    for (std::size_t rank = 0; rank < bells_.size(); ++rank) {
+        const bool reached = bells_[rank] != nullptr && transport_.arrives_at_once(Rank{static_cast<std::int32_t>(rank)});
+        doorbells_reach_all_ = doorbells_reach_all_ && reached;
+    }
+}
+
+void Engine::start() {
+    // The progress thread takes no signal of the program's; faults of its own would be ours, and are fatal.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP}) { sigdelset(&all, signal); }
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    progress_ = std::thread([this] { progress_loop(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Engine::stop() {
+    if (!progress_.joinable()) { return; }
+    stopping_.store(true, std::memory_order_seq_cst);
+    ring_for_progress(*own_bell_);
+    progress_.join();
+}
+
+bool Engine::driving() const { return driver_.load(std::memory_order_relaxed) == self_identity(); }
+
+void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
+    count(statistics_.messages_sent);
+    if (driving()) {
+        transport_.send(to, head, body);
+    } else {
+        outbox_.push(to, head, body, false, 0);
+    }
+}
+
+void Engine::post_after_put(Rank to, std::span<const std::byte> head, RemotePlace place,
+                            std::span<const std::byte> bytes) {
+    count(statistics_.messages_sent);
+    if (driving()) {
+        transport_.put(to, place.window_offset, bytes);
+        transport_.send(to, head, {});
+    } else {
+        outbox_.push(to, head, bytes, true, place.window_offset);
+    }
+}
+
+void Engine::send_now(const OutboxItem &item) {
+    const std::span<const std::byte> head(item.bytes, item.head_bytes);
+    const std::span<const std::byte> body(item.bytes + item.head_bytes, item.body_bytes);
+    if (item.put) {
+        transport_.put(item.to, item.window_offset, body);
+        transport_.send(item.to, head, {});
+    } else {
+        transport_.send(item.to, head, body);
+    }
+}
+
+void Engine::add_timer(Nanoseconds at, std::uint64_t key) {
+    if (timers_.add(at, key) && !driving()) { ring_for_progress(*own_bell_); }
+}
+
+void Engine::kick() {
+    // Whoever drives looks at the outbox once more after giving the engine up, so nothing is left lying.
+    while (!outbox_.empty() && !driving()) {
+        if (!engine_lock_.try_lock()) { return; }
+        driver_.store(self_identity(), std::memory_order_relaxed);
+        empty_outbox();
+        transport_.flush();
+        quiet_.store(transport_.quiet(), std::memory_order_relaxed);
+        driver_.store(0, std::memory_order_relaxed);
+        engine_lock_.unlock();
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+}
+
+bool Engine::drive() {
+    if (driving() || !engine_lock_.try_lock()) { return false; }
+    driver_.store(self_identity(), std::memory_order_relaxed);
+    const bool worked = drive_locked();
+    driver_.store(0, std::memory_order_relaxed);
+    engine_lock_.unlock();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    kick();
+    return worked;
+}
+
+bool Engine::drive_locked() {
+    constexpr int rounds_max = 16; // Then the waiter looks at what it waits for.
+    bool worked = false;
+    for (int round = 0; round < rounds_max; ++round) {
+        empty_outbox();
+        transport_.flush();
+        const std::size_t records = transport_.poll(*this);
+        run_timers();
+        empty_outbox();
+        transport_.flush();
+        if (records == 0) { break; }
+        worked = true;
+    }
+    quiet_.store(transport_.quiet(), std::memory_order_relaxed);
+    return worked;
+}
+
+void Engine::empty_outbox() {
+    outbox_.consume_all([this](const OutboxItem &item) { send_now(item); });
+}
+
+void Engine::run_timers() {
+    if (timers_.next() == Timers::never || timer_handler_ == nullptr) { return; }
+    const Nanoseconds now = now_ns();
+    std::uint64_t key = 0;
+    while (timers_.take_due(now, key)) { timer_handler_->on_timer(key); }
+}
+
+void Engine::on_record(Rank from, std::span<const std::byte> record) {
+    count(statistics_.messages_received);
+    heard_[static_cast<std::size_t>(from.value)].store(now_ns(), std::memory_order_relaxed);
+    const auto service = record.empty() ? 0U : static_cast<unsigned>(record[0]);
+    DSM_CHECK(service < service_count && services_[service] != nullptr, "E3 every record has a service", service);
+    services_[service]->on_record(from.value, record);
+}
+
+void Engine::sent(void *engine, Rank to) {
+    Doorbell *bell = static_cast<Engine *>(engine)->bells_[static_cast<std::size_t>(to.value)];
+    if (bell != nullptr) { ring_for_message(*bell); }
+}
+
+void Engine::wake(Rank rank, std::uint32_t bit) {
+    Doorbell *bell = bells_[static_cast<std::size_t>(rank.value)];
+    DSM_CHECK(bell != nullptr, "E4 ranks of one node share a board of doorbells", rank.value);
+    ring_for_waiter(*bell, bit);
+}
+
+Nanoseconds Engine::sleep_ns(int idle_rounds, Nanoseconds longest_ns) const {
+    const Nanoseconds longest = doorbells_reach_all_ ? net_sleep_ns : longest_ns;
+    const Nanoseconds wanted = doorbells_reach_all_ && idle_rounds > doubling_rounds
+                                   ? longest
+                                   : std::min(longest, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
+    const Nanoseconds next = timers_.next();
+    if (next == Timers::never) { return wanted; }
+    return std::clamp<Nanoseconds>(next - now_ns(), 0, wanted);
+}
+
+void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
+                        int &round) {
+    if (drive()) {
+        round = 0;
+        return;
+    }
+    ++round;
+    if (round <= spins_ || polling_) {
+        cpu_relax();
+        if (polling_ && round > spins_with_cores && round % 64 == 0) { ::sched_yield(); }
+    } else if (!quiet_.load(std::memory_order_relaxed)) {
+        ::sched_yield(); // MPI needs us to finish a send; a sleeper would hold the receiver up.
+    } else {
+        const int idle_rounds = round - spins_ - 1;
+        // With doorbells a ring that this thread slept through has changed the word: sleeping long is safe.
+        const Nanoseconds sleep = doorbells_reach_all_ ? sleep_ns(doubling_rounds + 1, net_sleep_ns)
+                                                       : sleep_ns(idle_rounds, waiter_sleep_ns);
+        if (sleep > 0 && sleep_on(*own_bell_, seen, bit, sleep)) { count(statistics_.wake_ups); }
+        look_at_long_wait(subject, began_ns);
+    }
+    if ((round & 0x3ff) == 0) { look_at_long_wait(subject, began_ns); }
+}
+
+void Engine::look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns) {
+    if (watch_ != nullptr && now_ns() - began_ns > long_wait_ns) { watch_->waiting(subject, began_ns); }
+}
+
+void Engine::progress_loop() {
+    ::pthread_setname_np(::pthread_self(), "dsm-progress");
+    ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+    int idle_rounds = 0;
+    while (!stopping_.load(std::memory_order_seq_cst)) {
+        const std::uint32_t seen = bell_word();
+        const bool worked = drive();
+        const bool chored = chore_ && chore_();
+        if (worked || chored) {
+            idle_rounds = 0;
+            continue;
+        }
+        if (++idle_rounds < polls_before_sleep) { continue; }
+        if (polling_) {
+            if (idle_rounds % 256 == 0) { ::sched_yield(); }
+            cpu_relax();
+        } else if (!quiet_.load(std::memory_order_relaxed)) {
+            ::sched_yield();
+        } else if (const Nanoseconds sleep = sleep_ns(idle_rounds, idle_sleep_ns); sleep > 0) {
+            if (sleep_on(*own_bell_, seen, progress_bit, sleep)) {
+                count(statistics_.wake_ups);
+                idle_rounds = 0;
+            }
+        }
+    }
+}
+
+} // namespace dsm::rt

@@ -1,0 +1,145 @@
+// The progress engine of a rank: who sends, who runs handlers, and how a thread waits.
+//
+// Everything that waits, works: a waiting thread takes the engine if it is free, polls the transport and runs handlers.
+// One progress thread does the same for the time in which all threads compute. The transport is entered by one thread at
+// a time, the driver. Other threads leave their messages in an outbox (lock-free), which the driver empties; so a thread
+// that holds a page's lock never waits for the engine.
+#pragma once
+
+#include "libdsm/base/futex.hpp"
+#include "libdsm/base/ids.hpp"
+#include "libdsm/runtime/doorbell.hpp"
+#include "libdsm/runtime/options.hpp"
+#include "libdsm/runtime/outbox.hpp"
+#include "libdsm/runtime/statistics.hpp"
+#include "libdsm/runtime/timers.hpp"
+#include "libdsm/runtime/topology.hpp"
+#include "libdsm/runtime/wire.hpp"
+#include "libdsm/transport/transport.hpp"
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <span>
+#include <thread>
+#include <vector>
+
+namespace dsm::rt {
+
+/// What a thread waits for, for the report that a wait without end gives. Lives on the waiting thread's stack.
+struct WaitSubject {
+    const char *what;      ///< "page", "lock", "barrier", ...
+    std::uint64_t subject; ///< its number
+};
+
+/// Called while a thread of this rank waits for long; decides whether the peers live. See liveness.hpp.
+class LongWaitWatch {
+public:
+    virtual ~LongWaitWatch() = default;
+    virtual void waiting(const WaitSubject &subject, Nanoseconds since_ns) = 0;
+};
+
+/// A one-sided write that goes with a record: the bytes are put in place before the record is sent.
+struct RemotePlace {
+    std::uint64_t window_offset;
+};
+
+class Engine final : public transport::RecordHandler {
+public:
+    Engine(transport::Transport &transport, const Topology &topology, const Options &options, Statistics &statistics);
+    ~Engine() override;
+    Engine(const Engine &) = delete;
+    Engine &operator=(const Engine &) = delete;
+
+    // -- Set up by the runtime before start().
+    void serve(Service service, RecordService &handler) { services_[static_cast<std::size_t>(service)] = &handler; }
+    /// The doorbells of this host's ranks by rank, nullptr for ranks that have none here; [self] is always present.
+    void set_doorbells(std::vector<Doorbell *> bells);
+    void set_timer_handler(TimerHandler &handler) { timer_handler_ = &handler; }
+    void set_long_wait_watch(LongWaitWatch &watch) { watch_ = &watch; }
+    /// Called by the progress thread on every round with spare time (eviction and the like); returns whether it worked.
+    void set_chore(std::function<bool()> chore) { chore_ = std::move(chore); }
+    void start();
+    /// Ends the progress thread. What others still send is handled by whoever calls drive().
+    void stop();
+
+    // -- Any thread, also in the fault handler and in handlers of records; never wait for another rank.
+    /// Sends head followed by body to a rank. The bytes are copied before it returns.
+    void post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body = {});
+    /// As post(), with `bytes` put to a place in the destination's window before.
+    void post_after_put(Rank to, std::span<const std::byte> head, RemotePlace place, std::span<const std::byte> bytes);
+    /// The timer handler is called with the key at or after the time.
+    void add_timer(Nanoseconds at, std::uint64_t key);
+    /// Sends what this thread has posted, if nobody drives at the moment (who drives does it himself).
+    void kick();
+    /// Polls once if the engine is free. Returns true when something was done.
+    bool drive();
+
+    /// Waits until ready() is true, working meanwhile. `bit` is the one with which wake() reaches this thread.
+    template <class Ready> void wait(const WaitSubject &subject, std::uint32_t bit, Ready ready);
+    /// A bit for a thread that is going to wait.
+    std::uint32_t next_bit() { return 1U << (bit_counter_.fetch_add(1, std::memory_order_relaxed) % waiter_bit_count); }
+    /// Wakes the thread of a rank of this host that waits with the bit.
+    void wake(Rank rank, std::uint32_t bit);
+
+    bool polling() const { return polling_; }
+    /// Whether this thread is the driver: inside a handler or inside the transport.
+    bool driving() const;
+    Statistics &statistics() { return statistics_; }
+    std::size_t record_bytes_max(Rank to) const { return transport_.record_bytes_max(to); }
+    transport::Transport &transport() { return transport_; }
+    /// When a record of a rank was last seen.
+    Nanoseconds last_heard(Rank rank) const { return heard_[static_cast<std::size_t>(rank.value)].load(std::memory_order_relaxed); }
+
+    void on_record(Rank from, std::span<const std::byte> record) override;
+
+private:
+    bool drive_locked();
+    void empty_outbox();
+    void send_now(const OutboxItem &item);
+    void run_timers();
+    void progress_loop();
+    static void sent(void *engine, Rank to);
+    /// One round of a wait that was not ready: works or sleeps. `round` counts the rounds without work.
+    void wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns, int &round);
+    void look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns);
+    Nanoseconds sleep_ns(int idle_rounds, Nanoseconds longest_ns) const;
+    std::uint32_t bell_word() const { return own_bell_->word.load(std::memory_order_seq_cst); }
+
+    transport::Transport &transport_;
+    const Topology &topology_;
+    Statistics &statistics_;
+    const bool polling_;
+    const int spins_; ///< rounds of a wait before it sleeps
+    bool doorbells_reach_all_ = false;
+    std::atomic<bool> quiet_{true}; ///< what the transport said last: no send is incomplete
+
+    FutexMutex engine_lock_;
+    std::atomic<std::uint64_t> driver_{0}; ///< identity of the thread that drives
+    Outbox outbox_;
+    Timers timers_;
+    std::array<RecordService *, service_count> services_{};
+    std::vector<Doorbell *> bells_;
+    Doorbell *own_bell_;
+    Doorbell private_bell_{};
+    TimerHandler *timer_handler_ = nullptr;
+    LongWaitWatch *watch_ = nullptr;
+    std::function<bool()> chore_;
+    std::vector<std::atomic<Nanoseconds>> heard_;
+    std::atomic<std::uint32_t> bit_counter_{0};
+    std::atomic<bool> stopping_{false};
+    std::thread progress_;
+};
+
+template <class Ready> void Engine::wait(const WaitSubject &subject, std::uint32_t bit, Ready ready) {
+    int round = 0;
+    Nanoseconds began_ns = 0;
+    while (true) {
+        const std::uint32_t seen = bell_word();
+        if (ready()) { return; }
+        if (began_ns == 0) { began_ns = now_ns(); }
+        wait_round(subject, bit, seen, began_ns, round);
+    }
+}
+
+} // namespace dsm::rt

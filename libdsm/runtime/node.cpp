@@ -1,0 +1,52 @@
+// Where the node's tables lie in their shared region.
+#include "libdsm/runtime/node.hpp"
+
+#include "libdsm/runtime/sync_table.hpp"
+
+namespace dsm::rt {
+namespace {
+
+constexpr std::size_t table_alignment = std::size_t{1} << 16;
+constexpr std::uint32_t heap_reserve_chunks = 2;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + table_alignment - 1) / table_alignment * table_alignment; }
+
+/// Chunks of bitmap for the copysets: enough for every page of a 16 GiB working set to be read by many.
+constexpr std::size_t set_chunks = std::size_t{1} << 22;
+
+} // namespace
+
+TableLayout::TableLayout(std::size_t segment_bytes) {
+    const std::size_t segment_pages = segment_bytes / page_bytes;
+    const auto chunks = static_cast<std::uint32_t>(segment_bytes >> memory::chunk_shift);
+    const auto place = [this](std::size_t bytes) {
+        const std::size_t at = total;
+        total += aligned(bytes);
+        return at;
+    };
+    control = place(sizeof(NodeControl));
+    wait_slots = place(sizeof(WaitSlotTable));
+    pages = place(PageTable::region_bytes(segment_pages));
+    ledger = place(FrameLedger::region_bytes(segment_pages));
+    touched = place(chunks);
+    spans = place(memory::SpanCache::region_bytes(chunks));
+    heap = place(memory::NodeHeap::region_bytes(chunks));
+    sets = place(protocol::SetPool::bytes_for(set_chunks));
+    sync = place(SyncTable::region_bytes());
+}
+
+void Node::map_tables() {
+    const TableLayout layout(segment.bytes());
+    std::byte *base = tables.base();
+    control = reinterpret_cast<NodeControl *>(base + layout.control);
+    wait_slots = reinterpret_cast<WaitSlotTable *>(base + layout.wait_slots);
+    pages.emplace(base + layout.pages);
+    ledger = reinterpret_cast<FrameLedger *>(base + layout.ledger);
+    touched = reinterpret_cast<std::atomic<std::uint8_t> *>(base + layout.touched);
+    spans.emplace(base + layout.spans, chunk_count());
+    heap.emplace(base + layout.heap, chunk_count(), heap_reserve_chunks);
+    sets.emplace(base + layout.sets, protocol::SetPool::bytes_for(set_chunks));
+    sync = base + layout.sync;
+}
+
+} // namespace dsm::rt

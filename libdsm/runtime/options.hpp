@@ -1,0 +1,36 @@
+// What the DSM_* environment variables say, checked. The reference of every variable is docs/environment.md.
+#pragma once
+
+#include "libdsm/base/log.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace dsm::rt {
+
+enum class FaultChoice { automatic, userfaultfd, mprotect };
+enum class BulkChoice { automatic, direct, rma, am };
+enum class ProgressChoice { automatic, poll, event };
+
+struct Options {
+    FaultChoice fault = FaultChoice::automatic;
+    BulkChoice bulk = BulkChoice::automatic;
+    ProgressChoice progress = ProgressChoice::automatic;
+    int ranks_per_node = 0;                              ///< 0: all ranks of a host
+    std::size_t segment_bytes = std::size_t{1} << 40;    ///< a multiple of 2 MiB
+    std::uintptr_t segment_base = 0;                     ///< 0: the first candidate that is free in every rank
+    std::size_t cache_bytes = 0;                         ///< frames of a node; 0: chosen from the host's memory
+    double timeout_s = 60;                               ///< a peer's silence that ends the job; 0: never
+    LogLevel log = LogLevel::warn;
+};
+
+struct OptionsResult {
+    Options options;
+    std::string error; ///< empty, or the sentence that names the variable, its value and what it may be
+};
+
+/// Reads the environment. Variables that begin with DSM_ and that libdsm does not know are named in a warning.
+OptionsResult read_options();
+
+} // namespace dsm::rt

@@ -1,0 +1,54 @@
+// The page table of a node: one entry per page in memory that its ranks share, no pointers, a lock word each. The entry of a
+// block is the one of its first page. Zeroed memory is a valid table: a page that nobody has touched.
+#pragma once
+
+#include "libdsm/base/futex.hpp"
+#include "libdsm/base/ids.hpp"
+#include "libdsm/memory/fault_backend.hpp"
+#include "libdsm/protocol/sequential/page_state.hpp"
+#include "libdsm/runtime/wait_slots.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace dsm::rt {
+
+/// What a message about a page says about its allocation, so that a node that never looked it up can handle it.
+struct PageAttributes {
+    std::uint32_t generation; ///< of the allocation: grows with every one, so that late messages are known as such
+    NodeId home;
+    std::uint8_t block_shift;
+    std::uint8_t first_touch;
+    friend bool operator==(const PageAttributes &, const PageAttributes &) = default;
+};
+
+constexpr std::uint32_t pages_of(const PageAttributes &attributes) {
+    return std::uint32_t{1} << (attributes.block_shift - page_shift);
+}
+constexpr std::size_t bytes_of_block(const PageAttributes &attributes) { return std::size_t{1} << attributes.block_shift; }
+
+struct alignas(128) PageEntry {
+    FutexMutex lock; ///< guards everything below but the atomics
+    WaitList waiters;
+    PageAttributes attributes;               ///< generation 0: never used
+    memory::RankRights rights;
+    std::atomic<std::uint32_t> ledger_place; ///< in the frame ledger; 0: no frame
+    std::uint32_t bulk_received;             ///< bytes of the reply under way that are in the frame already
+    std::uint8_t dead;                       ///< freed: messages and faults of this generation are late
+    std::uint8_t used;                       ///< since the clock's hand was here
+    std::uint8_t reserved[2];
+    protocol::PageState state;
+};
+static_assert(sizeof(PageEntry) <= 128);
+
+class PageTable {
+public:
+    PageTable(std::byte *region) : entries_(reinterpret_cast<PageEntry *>(region)) {}
+    static std::size_t region_bytes(std::size_t pages) { return pages * sizeof(PageEntry); }
+    PageEntry &operator[](PageId page) const { return entries_[page.value]; }
+
+private:
+    PageEntry *entries_;
+};
+
+} // namespace dsm::rt

@@ -1,0 +1,205 @@
+// Start, end, and the way from a fault to the part that serves it.
+#include "libdsm/runtime/runtime.hpp"
+
+#include "libdsm/memory/mprotect_backend.hpp"
+#include "libdsm/runtime/agreement.hpp"
+#include "libdsm/runtime/start_up.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <unistd.h>
+
+namespace dsm::rt {
+namespace {
+
+std::atomic<Runtime *> the_runtime{nullptr};
+
+/// What must be equal in all ranks.
+struct SharedChoices {
+    std::size_t segment_bytes;
+    std::uintptr_t segment_base;
+    int ranks_per_node;
+    FaultChoice fault;
+    BulkChoice bulk;
+    int reserved;
+    friend bool operator==(const SharedChoices &, const SharedChoices &) = default;
+};
+
+void check_choices(transport::Transport &transport, const Options &options) {
+    const SharedChoices mine{options.segment_bytes, options.segment_base, options.ranks_per_node,
+                             options.fault,         options.bulk,         0};
+    const auto all = gather(transport, mine);
+    agree(transport, all[0] == mine ? 0 : EINVAL,
+          "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same in all ranks");
+}
+
+void end_transport(int exit_code) {
+    Runtime *runtime = the_runtime.load();
+    if (runtime != nullptr) { runtime->transport().abort(exit_code); }
+    ::_exit(exit_code);
+}
+
+} // namespace
+
+Runtime *Runtime::running() { return the_runtime.load(std::memory_order_acquire); }
+
+Runtime::Runtime(std::unique_ptr<transport::Transport> transport, const OptionsResult &options)
+    : transport_(std::move(transport)) {
+    set_log_level(options.options.log);
+    set_log_rank(transport_->rank().value);
+    try {
+        agree(*transport_, options.error.empty() ? 0 : EINVAL, options.error);
+        check_choices(*transport_, options.options);
+        build(options.options);
+    } catch (const StartFailure &) {
+        the_runtime.store(nullptr);
+        memory::uninstall_fault_handlers();
+        if (engine_) { engine_->stop(); }
+        transport_->finalize();
+        set_log_rank(-1);
+        throw;
+    }
+}
+
+void Runtime::build(const Options &options) {
+    reserve_segment(node_, *transport_, options);
+    form_node(node_, topology_, *transport_, options);
+    engine_ = std::make_unique<Engine>(*transport_, topology_, options, statistics_);
+    std::vector<Doorbell *> bells(static_cast<std::size_t>(topology_.rank_count()), nullptr);
+    if (auto *board = node_.doorbells.as<Doorbell>(); board != nullptr) {
+        for (const Rank rank : topology_.ranks_of_this_host()) {
+            bells[static_cast<std::size_t>(rank.value)] = board + topology_.place_on_host(rank);
+        }
+        engine_->set_doorbells(std::move(bells));
+    }
+    calls_ = std::make_unique<Calls>(*engine_, topology_.self());
+    spans_ = std::make_unique<Spans>(node_, *engine_, *calls_);
+    memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_);
+    sync_ = std::make_unique<Synchronisation>(node_, *engine_, *calls_);
+    liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
+    if (!node_.solo()) {
+        coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
+        spans_->set_coherence(coherence_.get());
+        memory_->set_coherence(coherence_.get());
+        engine_->set_chore([this] { return coherence_->keep_budget(); });
+        choose_backend(node_, *transport_, options, *coherence_);
+    } else {
+        struct NoLedger final : memory::RightsLedger {
+            memory::RankRights rights{};
+            memory::RankRights &rights_of(PageId) override { return rights; }
+        };
+        static NoLedger none;
+        choose_backend(node_, *transport_, options, none);
+    }
+    choose_bulk(node_, *transport_, options);
+    the_runtime.store(this, std::memory_order_release);
+    set_job_ender(&end_transport);
+    set_failure_reporter(&Runtime::describe_failure);
+    auto installed = memory::install_fault_handlers(&Runtime::on_fault);
+    agree(*transport_, installed.ok() ? 0 : installed.failure().error, installed.ok() ? "" : installed.failure().reason);
+    transport_->barrier();
+    engine_->start();
+    if (topology_.self().value == 0) {
+        DSM_LOG(info, "%d ranks, %u nodes, transport %s, faults by %s, progress by %s", topology_.rank_count(),
+                topology_.node_count(), transport_->name(), backend_name(), engine_->polling() ? "polling" : "events");
+    }
+    for (std::uint16_t node = 0; node < topology_.node_count(); ++node) {
+        if (NodeId{node} == topology_.self_node()) { continue; }
+        DSM_LOG(info, "bytes to node %u by %s", node, name_of(node_.bulk.to(NodeId{node})));
+    }
+}
+
+Runtime::~Runtime() { the_runtime.store(nullptr); }
+
+void Runtime::finish() {
+    sync_->barrier_all();
+    engine_->stop();
+    // From here on this thread alone polls, inside the transport's collective end.
+    while (engine_->drive()) {}
+    sync_->final_barrier();
+    memory::uninstall_fault_handlers();
+    the_runtime.store(nullptr);
+    if (auto *mprotect = dynamic_cast<memory::MprotectBackend *>(node_.backend.get())) {
+        transport_->barrier();
+        mprotect->leave_node();
+    }
+    set_job_ender(nullptr);
+    set_failure_reporter(nullptr);
+    transport_->finalize();
+    set_log_rank(-1);
+}
+
+memory::FaultVerdict Runtime::on_fault(const memory::Fault &fault) noexcept {
+    Runtime *runtime = the_runtime.load(std::memory_order_acquire);
+    if (runtime == nullptr || !runtime->node_.segment.contains(fault.address)) { return memory::FaultVerdict::NotOurs; }
+    return runtime->serve(fault);
+}
+
+memory::FaultVerdict Runtime::serve(const memory::Fault &fault) {
+    if (fault.forked_child) {
+        log_line("process %d: a forked child has touched shared memory at %p; children have no part in it",
+                 static_cast<int>(::getpid()), fault.address);
+        return memory::FaultVerdict::NotOurs;
+    }
+    if (engine_->driving()) {
+        log_line("libdsm itself has touched shared memory at %p, from %p", fault.address, fault.instruction);
+        return memory::FaultVerdict::NotOurs;
+    }
+    if (node_.solo()) {
+        const auto offset = node_.offset_of(fault.address);
+        const auto record = spans_->find(offset);
+        if (!record || !memory::contains(*record, offset)) {
+            report_outside(fault);
+            return memory::FaultVerdict::NotOurs;
+        }
+        if (fault.signal == SIGBUS) { end_job(exit_machine_failed, "no memory for shared memory at %p", fault.address); }
+        node_.areas->open(fault.address);
+        return memory::FaultVerdict::Served;
+    }
+    if (fault.signal != node_.backend->fault_signal()) {
+        end_job(exit_machine_failed, "no memory for shared memory at %p (signal %d)", fault.address, fault.signal);
+    }
+    bool is_write = fault.kind == memory::FaultKind::Write;
+    if (fault.kind == memory::FaultKind::Unknown) { is_write = coherence_->readable_here(fault.address); }
+    if (coherence_->serve_fault(fault.address, is_write)) { return memory::FaultVerdict::Served; }
+    report_outside(fault);
+    return memory::FaultVerdict::NotOurs;
+}
+
+void Runtime::report_outside(const memory::Fault &fault) {
+    constexpr std::uint32_t chunks_searched_max = 4096;
+    const auto offset = node_.offset_of(fault.address);
+    const memory::ChunkId chunk = memory::chunk_of(offset);
+    for (std::uint32_t back = 0; back < chunks_searched_max && back <= chunk.value; ++back) {
+        const auto record = node_.spans->lookup(memory::ChunkId{chunk.value - back});
+        if (!record) { continue; }
+        const auto begin = memory::offset_of(record->first);
+        log_line("access to shared memory outside every allocation: address %p, from instruction %p; the nearest "
+                 "allocation below begins at %p and has %llu bytes",
+                 fault.address, fault.instruction, node_.address_of(begin), static_cast<unsigned long long>(record->bytes));
+        return;
+    }
+    log_line("access to shared memory outside every allocation: address %p, from instruction %p; no allocation near",
+             fault.address, fault.instruction);
+}
+
+void Runtime::describe_subject(const WaitSubject &subject) {
+    Runtime *runtime = running();
+    if (runtime == nullptr) { return; }
+    const bool page = subject.what[0] == 'p';
+    if (page && runtime->coherence_) {
+        runtime->coherence_->describe(PageId{subject.subject});
+        runtime->history_.print(PageId{subject.subject});
+    } else {
+        runtime->sync_->describe(subject);
+    }
+}
+
+void Runtime::describe_failure(std::uint64_t subject) {
+    Runtime *runtime = running();
+    if (runtime == nullptr || !runtime->coherence_ || subject >= runtime->node_.segment.page_count()) { return; }
+    runtime->coherence_->describe(PageId{subject});
+    runtime->history_.print(PageId{subject});
+}
+
+} // namespace dsm::rt

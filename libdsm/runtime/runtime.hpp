@@ -1,0 +1,65 @@
+// One rank's libdsm from start to end: owns every part, in the order in which they need one another.
+#pragma once
+
+#include "libdsm/runtime/calls.hpp"
+#include "libdsm/runtime/coherence.hpp"
+#include "libdsm/runtime/engine.hpp"
+#include "libdsm/runtime/history.hpp"
+#include "libdsm/runtime/liveness.hpp"
+#include "libdsm/runtime/node.hpp"
+#include "libdsm/runtime/options.hpp"
+#include "libdsm/runtime/shared_memory.hpp"
+#include "libdsm/runtime/spans.hpp"
+#include "libdsm/runtime/synchronisation.hpp"
+
+#include <memory>
+
+namespace dsm::rt {
+
+class Runtime {
+public:
+    /// Collective. Throws StartFailure, on all ranks alike.
+    Runtime(std::unique_ptr<transport::Transport> transport, const OptionsResult &options);
+    ~Runtime();
+    Runtime(const Runtime &) = delete;
+    Runtime &operator=(const Runtime &) = delete;
+    /// Collective: waits for every rank, then takes everything down.
+    void finish();
+
+    const Topology &topology() const { return topology_; }
+    Node &node() { return node_; }
+    Engine &engine() { return *engine_; }
+    SharedMemory &memory() { return *memory_; }
+    Synchronisation &sync() { return *sync_; }
+    transport::Transport &transport() { return *transport_; }
+    Statistics &statistics() { return statistics_; }
+    const char *backend_name() const { return node_.backend ? node_.backend->name() : "none"; }
+
+    /// The running one, nullptr before the start and after the end.
+    static Runtime *running();
+
+private:
+    void build(const Options &options);
+    void take_down_faults();
+    static memory::FaultVerdict on_fault(const memory::Fault &fault) noexcept;
+    memory::FaultVerdict serve(const memory::Fault &fault);
+    void report_outside(const memory::Fault &fault);
+    static void describe_subject(const WaitSubject &subject);
+    static void describe_failure(std::uint64_t subject);
+
+    std::unique_ptr<transport::Transport> transport_;
+    Statistics statistics_;
+    Topology topology_;
+    Node node_;
+    PageHistory history_;
+    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<Calls> calls_;
+    std::unique_ptr<Spans> spans_;
+    std::unique_ptr<Coherence> coherence_; ///< none with one node
+    std::unique_ptr<SharedMemory> memory_;
+    std::unique_ptr<Synchronisation> sync_;
+    std::unique_ptr<Liveness> liveness_;
+    bool finished_ = false;
+};
+
+} // namespace dsm::rt

@@ -1,0 +1,74 @@
+// Spans: finding the one that an address belongs to, allocating and freeing them through the directory, which rank 0 keeps.
+//
+//   allocate:  caller --AllocateSpan--> rank 0 --answer--> caller
+//   find:      caller --LookupSpan----> rank 0 --answer--> caller, who caches it for its node (once per node and span)
+//   free:      caller --FreeSpan------> rank 0 --ForgetSpan--> first rank of every node --answers--> rank 0: reusable
+#pragma once
+
+#include "libdsm/memory/span_directory.hpp"
+#include "libdsm/runtime/calls.hpp"
+#include "libdsm/runtime/coherence.hpp"
+#include "libdsm/runtime/node.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace dsm::rt {
+
+/// Rank that keeps the directory of spans.
+constexpr Rank directory_rank{0};
+
+/// Why a span could not be had: 0, ENOMEM.
+struct SpanAnswer {
+    int error;
+    memory::SpanRecord record;
+};
+
+class Spans final : public SpanFinder, public CallHandler {
+public:
+    Spans(Node &node, Engine &engine, Calls &calls);
+    /// Set once, before the first message: what has to be dropped with a span.
+    void set_coherence(Coherence *coherence) { coherence_ = coherence; }
+
+    std::optional<memory::SpanRecord> find(memory::SegmentOffset offset) override;
+    void forget(const memory::SpanRecord &record) override;
+
+    /// Asks the directory for a span. Any thread that may wait.
+    SpanAnswer allocate(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
+    /// Ends a span: 0, or EINVAL when it is gone or going. Returns once the directory has taken note; the addresses are
+    /// used again when every node has dropped what it had.
+    int free(const memory::SpanRecord &record);
+    /// The directory itself; on rank 0, on the driver only.
+    SpanAnswer allocate_here(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
+
+    void on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) override;
+
+private:
+    struct AllocateArguments {
+        memory::SpanAttributes attributes;
+        std::uint32_t alignment_chunks;
+    };
+    /// Bytes that the live spans need at each home, so that the nodes' budgets are not promised twice.
+    bool charge(const memory::SpanRecord &record, bool add);
+    void begin_free(const memory::SpanRecord &record, CallToken token);
+    void forget_here(const memory::SpanRecord &record);
+    void on_forgotten(std::span<const std::byte> arguments);
+
+    Node &node_;
+    Engine &engine_;
+    Calls &calls_;
+    Coherence *coherence_ = nullptr;
+
+    // On rank 0 only.
+    struct Directory {
+        memory::SharedRegion region;
+        std::optional<memory::SpanDirectory> spans;
+        std::vector<std::uint64_t> homed_pages; ///< by node
+        std::map<std::uint32_t, std::uint32_t> forgetting; ///< generation -> nodes that have not answered
+    };
+    std::unique_ptr<Directory> directory_;
+};
+
+} // namespace dsm::rt

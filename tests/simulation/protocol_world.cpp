@@ -1,0 +1,323 @@
+// Effects on frames and on the network, and the invariants.
+#include "tests/simulation/protocol_world.hpp"
+
+namespace dsm::protocol_test {
+using namespace dsm::protocol;
+
+namespace {
+constexpr Words garbage{0xdeadbeefdeadbeef, 0xdeadbeefdeadbeef};
+} // namespace
+
+PageMessageKind Packet::kind() const { return static_cast<PageMessageKind>(record[0]); }
+unsigned Packet::page() const { return std::to_integer<unsigned>(record[16]); }
+
+PoolMemory::PoolMemory(std::size_t chunks) : lines_(SetPool::bytes_for(chunks) / sizeof(Line) + 1, Line{}) {
+    pool_ = std::make_unique<SetPool>(lines_.data(), lines_.size() * sizeof(Line));
+}
+
+/// Executes a step's effects on one node's page.
+class World::Effects final : public PageEffects {
+public:
+    Effects(World &world, unsigned node, unsigned page)
+        : world_(world), node_(node), page_(page), entry_(world.at(node, page)) {}
+
+    void send(NodeId to, const PageMessage &message) override {
+        if (to.value == node_ || to.value >= world_.options_.nodes) { return world_.fail("a message to nobody"); }
+        if (message.kind == PageMessageKind::WriteRequest && message.sends > world_.options_.nodes - 1) {
+            world_.fail("S7 a write request was sent on more than N - 1 times");
+        }
+        if (message.kind == PageMessageKind::ReadRequest && message.sends > world_.options_.nodes) {
+            world_.fail("S7 a read request was sent on more than N times");
+        }
+        Packet packet{world_.next_packet_id_++, to, {}, garbage};
+        packet.record.resize(page_record_bytes + message.nodes.size());
+        encode(message, packet.record);
+        if (message.contents == Contents::Bytes) {
+            if (!entry_.has_frame) { world_.fail("S10 bytes are sent from a frame that is not there"); }
+            packet.words = entry_.frame;
+            ++world_.frames_sent;
+        }
+        ++world_.messages_sent[static_cast<unsigned>(message.kind)];
+        if (world_.trace != nullptr) {
+            world_.note(node_, page_, "  sends to " + std::to_string(to.value) + ": " + text(message));
+        }
+        world_.network.push_back(std::move(packet));
+    }
+    void restrict_access(Access access) override {
+        if (access >= entry_.state.access) { world_.fail("access is restricted to what it was or more"); }
+        note(std::string("  restricts access to ") + name_of(access));
+    }
+    void grant_access(Access access) override {
+        if (access != entry_.state.access) { world_.fail("access is granted that the state does not have"); }
+        note(std::string("  grants access ") + name_of(access));
+        world_.wakes.push_back({node_, page_});
+    }
+    void drop_frame() override {
+        note("  drops the frame");
+        entry_.has_frame = false;
+        entry_.frame = garbage;
+    }
+    void zero_frame() override {
+        if (entry_.state.access != Access::None) { world_.fail("a frame that is mapped is zeroed"); }
+        note("  zeroes the frame");
+        entry_.has_frame = true;
+        entry_.frame = {};
+    }
+    void set_timer(TimeUs at) override { world_.timers.push_back({node_, page_, at}); }
+    void freed() override {
+        note("  freed");
+        ++world_.frees_done;
+        world_.last_written_[page_] = {};
+        for (unsigned node = 0; node < world_.options_.nodes; ++node) {
+            if (world_.access(node, page_) != Access::None) { world_.fail("a freed page is readable somewhere"); }
+        }
+    }
+    void wake_waiters() override { world_.wakes.push_back({node_, page_}); }
+
+    static std::string text(const PageMessage &message) {
+        std::array<char, 300> line;
+        return {line.data(), describe(message, line.data(), line.size())};
+    }
+
+private:
+    void note(const std::string &effect) {
+        if (world_.trace != nullptr) { world_.note(node_, page_, effect); }
+    }
+    World &world_;
+    unsigned node_;
+    unsigned page_;
+    NodePage &entry_;
+};
+
+World::World(const WorldOptions &options, SetPool &pool)
+    : options_(options), homes_(options.homes), pool_(&pool), entries_(std::size_t{options.nodes} * options.pages),
+      last_written_(options.pages) {
+    for (NodePage &entry : entries_) { entry = NodePage{PageState{}, garbage, false}; }
+    for (unsigned page = static_cast<unsigned>(homes_.size()); page < options.pages; ++page) {
+        homes_.push_back(page % options.nodes);
+    }
+    options_.first_touch.resize(options.pages);
+}
+
+PageContext World::context(unsigned node, unsigned page) const {
+    return {.page = PageId{page},
+            .self = NodeId{static_cast<std::uint16_t>(node)},
+            .home = NodeId{static_cast<std::uint16_t>(homes_[page])},
+            .node_count = static_cast<std::uint16_t>(options_.nodes),
+            .first_touch = options_.first_touch[page]};
+}
+
+void World::fail(const std::string &what) {
+    if (failure_.empty()) { failure_ = what; }
+    if (trace != nullptr) { trace->push_back("*** " + what); }
+}
+
+std::string World::where(unsigned node, unsigned page) const {
+    return " (node " + std::to_string(node) + ", page " + std::to_string(page) + ")";
+}
+
+void World::note(unsigned node, unsigned page, const std::string &event) {
+    if (trace != nullptr) {
+        trace->push_back("node " + std::to_string(node) + " page " + std::to_string(page) + ": " + event);
+    }
+}
+
+/// Runs one event: step(machine, state, context, effects).
+template <class Step> void World::run(unsigned node, unsigned page, const std::string &event, Step step) {
+    note(node, page, event);
+    const SequentialProtocol machine(*pool_, options_.limits, options_.mutation);
+    Effects effects(*this, node, page);
+    step(machine, at(node, page).state, context(node, page), effects);
+    check_page(page);
+}
+
+void World::fault(unsigned node, unsigned page, Access wanted, TimeUs now_us) {
+    run(node, page, std::string("wants ") + name_of(wanted), [&](auto &machine, auto &state, auto in, auto &effects) {
+        machine.on_fault(state, in, wanted, now_us, effects);
+    });
+}
+
+void World::accessed(unsigned node, unsigned page, TimeUs now_us) {
+    run(node, page, "accessed",
+        [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_accessed(state, in, now_us, effects); });
+}
+
+void World::timer(unsigned node, unsigned page, TimeUs now_us) {
+    run(node, page, "timer",
+        [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_timer(state, in, now_us, effects); });
+}
+
+Eviction World::evict(unsigned node, unsigned page, TimeUs now_us) {
+    Eviction result = Eviction::Refused;
+    run(node, page, "wants to evict", [&](auto &machine, auto &state, auto in, auto &effects) {
+        result = machine.on_evict(state, in, now_us, effects);
+    });
+    return result;
+}
+
+void World::free_block(unsigned page, TimeUs now_us) {
+    run(homes_[page], page, "frees",
+        [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_free(state, in, now_us, effects); });
+}
+
+void World::pin(unsigned node, unsigned page) {
+    run(node, page, "pins", [](auto &machine, auto &state, auto in, auto &) { machine.pin(state, in); });
+}
+
+void World::unpin(unsigned node, unsigned page, TimeUs now_us) {
+    run(node, page, "unpins",
+        [&](auto &machine, auto &state, auto in, auto &effects) { machine.unpin(state, in, now_us, effects); });
+}
+
+void World::deliver(std::size_t packet_index, TimeUs now_us) {
+    const Packet packet = std::move(network[packet_index]);
+    if (packet_index + 1 < network.size()) { network[packet_index] = std::move(network.back()); }
+    network.pop_back();
+    const unsigned node = packet.to.value;
+    const auto message = decode_page_message(packet.record, options_.nodes);
+    if (!message) { return fail("a message of ours is malformed"); }
+    const auto page = static_cast<unsigned>(message->page.value);
+    if (message->contents == Contents::Bytes) {
+        if (access(node, page) != Access::None) {
+            return fail("S5 bytes reach a node that has access" + where(node, page));
+        }
+        at(node, page).frame = packet.words;
+        at(node, page).has_frame = true;
+    }
+    run(node, page, trace == nullptr ? std::string() : "receives " + Effects::text(*message),
+        [&](auto &machine, auto &state, auto in, auto &effects) {
+            machine.on_message(state, in, *message, now_us, effects);
+        });
+}
+
+void World::read(unsigned node, unsigned page, unsigned word) {
+    const NodePage &entry = at(node, page);
+    if (entry.state.access == Access::None) { return fail("a thread reads without access" + where(node, page)); }
+    if (trace != nullptr) { note(node, page, "reads " + std::to_string(entry.frame[word])); }
+    if (entry.frame[word] != last_written_[page][word]) { fail("S2 a read misses the last write" + where(node, page)); }
+}
+
+void World::write(unsigned node, unsigned page, unsigned word, std::uint64_t tag) {
+    NodePage &entry = at(node, page);
+    if (entry.state.access != Access::Write) { return fail("a thread writes without access" + where(node, page)); }
+    if (trace != nullptr) { note(node, page, "writes " + std::to_string(tag)); }
+    entry.frame[word] = tag;
+    last_written_[page][word] = tag;
+    check_page(page);
+}
+
+bool World::is_freeing(unsigned page) const {
+    const PageState &state = at(homes_[page], page).state;
+    return has(state, Flag::Freeing) || has(state, Flag::FreeWanted);
+}
+
+unsigned World::frames_of(unsigned node) const {
+    unsigned frames = 0;
+    for (unsigned page = 0; page < options_.pages; ++page) { frames += at(node, page).has_frame ? 1 : 0; }
+    return frames;
+}
+
+void World::check_page(unsigned page) {
+    if (!failure_.empty()) { return; }
+    check_owner(page);
+    check_copies(page);
+    check_hints(page);
+}
+
+/// S3 (one owner or one ownership under way), S10.
+void World::check_owner(unsigned page) {
+    unsigned owners = is_initialised(at(homes_[page], page).state) ? 0 : 1;
+    for (const Packet &packet : network) {
+        owners += packet.page() == page && packet.kind() == PageMessageKind::Grant ? 1 : 0;
+    }
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const NodePage &entry = at(node, page);
+        if (!owns(entry.state)) { continue; }
+        ++owners;
+        if (is_zero(entry.state)) {
+            if (last_written_[page] != Words{}) { fail("S10 a written page counts as zero" + where(node, page)); }
+        } else if (!entry.has_frame || entry.frame != last_written_[page]) {
+            fail("S10 the owner's frame is not the last write" + where(node, page));
+        }
+    }
+    if (owners != 1) { fail("S3 " + std::to_string(owners) + " owners" + where(0, page)); }
+}
+
+/// S1, S2, S4.
+void World::check_copies(unsigned page) {
+    unsigned writers = 0;
+    unsigned with_access = 0;
+    const NodePage *settled_owner = nullptr;
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const NodePage &entry = at(node, page);
+        writers += entry.state.access == Access::Write ? 1 : 0;
+        with_access += entry.state.access != Access::None ? 1 : 0;
+        if (owns(entry.state) && entry.state.pending == Pending::None) { settled_owner = &entry; }
+        if (entry.state.access != Access::None && (!entry.has_frame || entry.frame != last_written_[page])) {
+            fail("S2 a readable copy is not the last write" + where(node, page));
+        }
+    }
+    if (writers > 1 || (writers == 1 && with_access > 1)) { fail("S1 a writer is not alone" + where(0, page)); }
+    if (settled_owner == nullptr) { return; }
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const PageState &state = at(node, page).state;
+        if (state.access == Access::Read && !owns(state) &&
+            !settled_owner->state.copyset.contains(NodeId{static_cast<std::uint16_t>(node)}, *pool_)) {
+            fail("S4 a copy is missing in the copyset" + where(node, page));
+        }
+    }
+}
+
+/// S3: hints are free of cycles and end at the owner or at a node whose write request is on its way.
+void World::check_hints(unsigned page) {
+    for (unsigned start = 0; start < options_.nodes; ++start) {
+        unsigned node = start;
+        for (unsigned hops = 0;; ++hops) {
+            const PageState &state = at(node, page).state;
+            const bool is_end = is_initialised(state)
+                                    ? owns(state) || state.pending == Pending::Write || state.pending == Pending::Own
+                                    : node == homes_[page];
+            if (is_end) { break; }
+            if (hops > options_.nodes) { return fail("S3 hints run in a circle" + where(start, page)); }
+            node = is_initialised(state) ? state.hint.value : homes_[page];
+        }
+    }
+}
+
+void World::check_quiet() {
+    if (!network.empty()) { return; }
+    bool are_sets_small = true;
+    for (unsigned page = 0; page < options_.pages; ++page) {
+        for (unsigned node = 0; node < options_.nodes; ++node) {
+            const PageState &state = at(node, page).state;
+            are_sets_small = are_sets_small && state.copyset.count() <= NodeSet::inline_max;
+            if (!is_initialised(state)) { continue; }
+            if (state.pending != Pending::None) { fail("deadlock: a request is never answered" + where(node, page)); }
+            if (!state.readers.empty() || state.next != no_node) {
+                fail("deadlock: a request is deferred for ever" + where(node, page));
+            }
+            if (has(state, Flag::Relaying) || state.acks_left != 0) {
+                fail("deadlock: an acknowledgement is missing" + where(node, page));
+            }
+        }
+    }
+    if (are_sets_small && failure_.empty() && pool_->chunks_in_use() != 0) { fail("L3 chunks of sets are lost"); }
+}
+
+const std::map<std::string, Mutation> &mutations_by_name() {
+    static const std::map<std::string, Mutation> names{
+        {"ack-without-dropping", Mutation::AckWithoutDropping},
+        {"ignore-dropped-mark", Mutation::IgnoreDroppedMark},
+        {"grant-stale-without-bytes", Mutation::GrantStaleWithoutBytes},
+        {"write-before-acks", Mutation::WriteBeforeAcks},
+        {"hint-not-updated", Mutation::HintNotUpdated},
+        {"own-loses-copyset", Mutation::OwnLosesCopyset},
+        {"relay-acks-early", Mutation::RelayAcksEarly},
+        {"serve-without-downgrade", Mutation::ServeWithoutDowngrade},
+        {"evict-owned-page", Mutation::EvictOwnedPage},
+        {"zero-after-write", Mutation::ZeroAfterWrite},
+    };
+    return names;
+}
+
+} // namespace dsm::protocol_test

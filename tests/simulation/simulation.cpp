@@ -1,0 +1,192 @@
+// The simulated program, its network and its clock.
+#include "tests/simulation/simulation.hpp"
+
+#include <algorithm>
+
+namespace dsm::protocol_test {
+using namespace dsm::protocol;
+
+namespace {
+constexpr std::uint64_t steps_max = 200'000;
+constexpr unsigned pause_us_max = 20'000;
+} // namespace
+
+WorldOptions Simulation::world_options(const SimulationOptions &options, Random &random) {
+    WorldOptions world;
+    world.nodes = options.nodes != 0 ? options.nodes : random.between(3, 16);
+    world.pages = options.pages != 0 ? options.pages : random.between(1, 3);
+    for (unsigned page = 0; page < world.pages; ++page) {
+        world.homes.push_back(random.below(world.nodes));
+        world.first_touch.push_back(random.one_in(3));
+    }
+    world.limits.fan_out = static_cast<std::uint16_t>(random.between(1, 4));
+    world.limits.residence_us = random.one_in(2) ? 0 : random.between(1, 50);
+    world.limits.residence_doublings = static_cast<std::uint8_t>(random.below(5));
+    world.limits.access_wait_us = random.between(100, 5'000);
+    world.mutation = options.mutation;
+    return world;
+}
+
+Simulation::Simulation(const SimulationOptions &options, SetPool &pool, std::vector<std::string> *trace)
+    : random_(options.seed), world_options_(world_options(options, random_)), world_(world_options_, pool),
+      paused_until_us_(world_options_.nodes), cache_frames_(random_.between(1, 2)),
+      delay_us_max_(random_.one_in(2) ? 50 : 1'000) {
+    world_.trace = trace;
+    const unsigned threads_per_node = random_.between(1, 3);
+    const unsigned accesses = std::max(4U, 160 / (world_options_.nodes * threads_per_node));
+    for (unsigned node = 0; node < world_options_.nodes; ++node) {
+        for (unsigned i = 0; i < threads_per_node; ++i) {
+            threads_.push_back({node, accesses, false, false, 0, 0, Access::None});
+            add_event(random_.below(100), EventKind::RunThread, node, static_cast<unsigned>(threads_.size() - 1));
+        }
+    }
+    for (unsigned frees = random_.below(4); frees > 0; --frees) {
+        const unsigned page = random_.below(world_options_.pages);
+        add_event(random_.below(20'000), EventKind::Free, world_.home(page), page);
+    }
+}
+
+void Simulation::add_event(TimeUs at_us, EventKind kind, unsigned node, unsigned subject, std::uint64_t packet_id) {
+    events_.push({at_us, next_number_++, kind, node, subject, packet_id});
+}
+
+SimulationResult Simulation::run() {
+    while (!events_.empty() && world_.failure().empty()) {
+        const Event event = events_.top();
+        events_.pop();
+        now_us_ = std::max(now_us_, event.at_us);
+        if (paused_until_us_[event.node] > now_us_) { // A node that pauses does nothing at all.
+            add_event(paused_until_us_[event.node] + random_.below(10), event.kind, event.node, event.subject,
+                      event.packet_id);
+            continue;
+        }
+        if (random_.one_in(400)) { paused_until_us_[event.node] = now_us_ + random_.below(pause_us_max); }
+        handle(event);
+        collect();
+        if (++result_.steps > steps_max) { world_.fail("livelock: the job does not end"); }
+    }
+    if (world_.failure().empty()) {
+        for (const Thread &thread : threads_) {
+            if (thread.waits || thread.accesses_left > 0) { world_.fail("deadlock: a thread waits for ever"); }
+        }
+        world_.check_quiet();
+    }
+    result_.failure = world_.failure();
+    result_.frees = world_.frees_done;
+    result_.messages_sent = world_.messages_sent;
+    result_.frames_sent = world_.frames_sent;
+    return result_;
+}
+
+void Simulation::handle(const Event &event) {
+    switch (event.kind) {
+    case EventKind::RunThread:
+        return run_thread(event.subject);
+    case EventKind::Deliver:
+        return deliver(event.packet_id);
+    case EventKind::Timer:
+        return world_.timer(event.node, event.subject, now_us_);
+    case EventKind::Free:
+        return free_page(event.subject);
+    case EventKind::Unpin:
+        return world_.unpin(event.node, event.subject, now_us_);
+    }
+}
+
+TimeUs Simulation::network_delay_us() {
+    const unsigned delay_us = 1 + random_.below(delay_us_max_);
+    return now_us_ + (random_.one_in(20) ? delay_us * 20 : delay_us);
+}
+
+void Simulation::collect() {
+    for (const Packet &packet : world_.network) {
+        if (packet.id < first_packet_to_schedule_) { continue; }
+        add_event(network_delay_us(), EventKind::Deliver, packet.to.value, 0, packet.id);
+    }
+    for (const Packet &packet : world_.network) {
+        first_packet_to_schedule_ = std::max(first_packet_to_schedule_, packet.id + 1);
+    }
+    for (const Timer &timer : world_.timers) {
+        add_event(timer.at_us + random_.below(20), EventKind::Timer, timer.node, timer.page);
+    }
+    world_.timers.clear();
+    const std::vector<Wake> wakes = std::exchange(world_.wakes, {});
+    for (const Wake &wake : wakes) {
+        for (unsigned index = 0; index < threads_.size(); ++index) {
+            Thread &thread = threads_[index];
+            if (!thread.waits || thread.node != wake.node || thread.page != wake.page) { continue; }
+            thread.waits = false;
+            add_event(now_us_ + random_.below(30), EventKind::RunThread, thread.node, index);
+        }
+    }
+}
+
+void Simulation::run_thread(unsigned index) {
+    Thread &thread = threads_[index];
+    if (thread.accesses_left == 0) { return; }
+    if (!thread.is_busy) {
+        thread.is_busy = true;
+        thread.page = random_.one_in(3) ? random_.below(world_options_.pages) : 0;
+        thread.word = random_.below(words_per_frame);
+        thread.wanted = random_.one_in(3) ? Access::Write : Access::Read;
+    } else if (random_.one_in(60)) { // A waiter that vanishes: a signal took the thread elsewhere.
+        thread.is_busy = false;
+        --thread.accesses_left;
+        ++result_.abandoned_waits;
+        add_event(now_us_ + random_.below(3'000), EventKind::RunThread, thread.node, index);
+        return;
+    }
+    if (world_.access(thread.node, thread.page) < thread.wanted) {
+        world_.fault(thread.node, thread.page, thread.wanted, now_us_);
+        if (world_.access(thread.node, thread.page) < thread.wanted) {
+            thread.waits = true;
+            return;
+        }
+    }
+    access_page(index);
+}
+
+void Simulation::access_page(unsigned index) {
+    Thread &thread = threads_[index];
+    world_.accessed(thread.node, thread.page, now_us_);
+    // Being stepped may have let others have the page: the thread's access comes with its mapping, under one lock.
+    if (world_.access(thread.node, thread.page) < thread.wanted) {
+        thread.waits = true;
+        world_.wakes.push_back({thread.node, thread.page});
+        return;
+    }
+    if (thread.wanted == Access::Write) {
+        world_.write(thread.node, thread.page, thread.word, next_tag_++);
+    } else {
+        world_.read(thread.node, thread.page, thread.word);
+    }
+    ++result_.accesses;
+    thread.is_busy = false;
+    --thread.accesses_left;
+    if (random_.one_in(25)) {
+        world_.pin(thread.node, thread.page);
+        add_event(now_us_ + random_.below(500), EventKind::Unpin, thread.node, thread.page);
+    }
+    keep_cache_small(thread.node);
+    add_event(now_us_ + (random_.one_in(4) ? random_.below(1'000) : 0), EventKind::RunThread, thread.node, index);
+}
+
+void Simulation::keep_cache_small(unsigned node) {
+    const bool evicts_anyway = random_.one_in(6);
+    for (unsigned tries = 2; tries > 0 && (evicts_anyway || world_.frames_of(node) > cache_frames_); --tries) {
+        const Eviction result = world_.evict(node, random_.below(world_options_.pages), now_us_);
+        result_.evictions += result != Eviction::Refused ? 1 : 0;
+    }
+}
+
+void Simulation::deliver(std::uint64_t packet_id) {
+    const auto packet = std::find_if(world_.network.begin(), world_.network.end(),
+                                     [&](const Packet &one) { return one.id == packet_id; });
+    world_.deliver(static_cast<std::size_t>(packet - world_.network.begin()), now_us_);
+}
+
+void Simulation::free_page(unsigned page) {
+    if (!world_.is_freeing(page)) { world_.free_block(page, now_us_); }
+}
+
+} // namespace dsm::protocol_test
