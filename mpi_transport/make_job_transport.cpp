@@ -16,7 +16,7 @@ TransportResult make_job_transport(const TransportOptions &options) {
         result.reason = std::move(opened.reason);
         return result;
     }
-    const PathLimits limits = find_path_limits();
+    PathLimits limits = find_path_limits();
     auto layout = MpiTransport::find_layout(opened.session, limits);
     if (layout.rank == 0) {
         DSM_LOG(info, "MPI packets: %zu bytes on a host%s, %zu bytes between hosts", limits.same_host_bytes,

@@ -45,9 +45,9 @@ MPI_Comm duplicate(MPI_Comm communicator) {
 } // namespace
 
 bool under_launcher() noexcept {
-    // Open MPI, PMIx, MPICH and its kin, Slurm's PMI, Cray PALS and ALPS.
-    constexpr std::array variables = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK",   "PMI_RANK",   "PMI_SIZE", "PMI_FD",
-                                      "SLURM_PMIXP",          "PALS_RANKID", "ALPS_APP_PE"};
+    // Open MPI; PMIx; MPICH, its kin and Slurm through PMI; Cray PALS and ALPS.
+    constexpr std::array variables = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK",  "PMI_RANK", "PMI_SIZE", "PMI_FD",
+                                      "PALS_RANKID",          "ALPS_APP_PE"};
     return std::any_of(variables.begin(), variables.end(),
                        [](const char *name) { return std::getenv(name) != nullptr; });
 }

@@ -20,11 +20,13 @@ class NoRecords final : public RecordHandler {
 };
 } // namespace
 
-MpiTransport::Layout MpiTransport::find_layout(const MpiSession &session, const PathLimits &limits) {
+MpiTransport::Layout MpiTransport::find_layout(const MpiSession &session, PathLimits &limits) {
     Layout layout{};
     MPI_Comm_rank(session.collective, &layout.rank);
     MPI_Comm_size(session.collective, &layout.size);
     layout.hosts = find_hosts(session.collective);
+    const bool one_host = std::all_of(layout.hosts.begin(), layout.hosts.end(), [](int host) { return host == 0; });
+    if (one_host) { limits.other_host_bytes = limits.same_host_bytes; }
     const unsigned long mine = std::max(limits.same_host_bytes, limits.other_host_bytes);
     unsigned long largest = mine;
     expect_mpi(MPI_Allreduce(&mine, &largest, 1, MPI_UNSIGNED_LONG, MPI_MAX, session.collective), "MPI_Allreduce");

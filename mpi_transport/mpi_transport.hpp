@@ -22,8 +22,8 @@ public:
         std::vector<int> hosts;           ///< by rank
         std::size_t largest_packet_bytes; ///< of all ranks and paths
     };
-    /// Collective.
-    static Layout find_layout(const MpiSession &session, const PathLimits &limits);
+    /// Collective. When there is one host alone, no path to others widens the packets.
+    static Layout find_layout(const MpiSession &session, PathLimits &limits);
     /// Takes over the session.
     MpiTransport(const MpiSession &session, const PathLimits &limits, Layout layout);
 

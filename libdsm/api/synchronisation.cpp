@@ -56,7 +56,7 @@ DSM_API int dsm_cond_destroy(dsm_cond_t *cond) {
 }
 
 DSM_API int dsm_cond_wait(dsm_cond_t *cond, dsm_mutex_t *mutex) {
-    return on(cond, [mutex](dsm::rt::Synchronisation &sync, dsm::LockId id) {
+    return on(cond, [mutex](dsm::rt::Synchronisation &, dsm::LockId id) {
         return on(mutex, [id](dsm::rt::Synchronisation &same, dsm::LockId lock) { return same.cond_wait(id, lock); });
     });
 }

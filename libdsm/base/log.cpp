@@ -31,7 +31,8 @@ void log_line_v(const char *format, va_list arguments) noexcept {
     const int rank = rank_shown.load(std::memory_order_relaxed);
     int length = rank < 0 ? std::snprintf(line, sizeof line, "libdsm: ")
                           : std::snprintf(line, sizeof line, "libdsm: rank %d: ", rank);
-    const int text = std::vsnprintf(line + length, sizeof line - static_cast<std::size_t>(length) - 1, format, arguments);
+    const int text =
+        std::vsnprintf(line + length, sizeof line - static_cast<std::size_t>(length) - 1, format, arguments);
     length += text > 0 ? text : 0;
     if (length > line_bytes_max - 2) { length = line_bytes_max - 2; }
     line[length++] = '\n';

@@ -18,12 +18,13 @@ constexpr std::size_t area_bytes = std::size_t{2} << 20;
 
 class AreaMapper {
 public:
-    /// For a segment whose application view is mapped with PROT_NONE; both outlive this.
+    /// For a segment whose application view is mapped with PROT_NONE; it outlives this.
     static Outcome<AreaMapper> create(const Segment &segment);
 
     /// Opens the area around an address of the segment; several threads may do so at once. Near the kernel's limit of
     /// areas a larger neighbourhood is opened, at worst the whole segment. In a signal handler; ends the job if the
-    /// kernel refuses even that.
+    /// kernel refuses even that. No frame is made present here: that gains little, and sparse data would fill whole
+    /// areas (docs/memory.md).
     void open(const void *address) noexcept;
     /// True if the area is open: then a fault there is not about rights (SIGBUS: memory could not be had).
     bool is_open(const void *address) const noexcept;

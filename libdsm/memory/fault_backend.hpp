@@ -11,12 +11,9 @@
 #include "libdsm/base/access.hpp"
 #include "libdsm/base/ids.hpp"
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 
 namespace dsm::memory {
 
@@ -36,8 +33,9 @@ struct RankRights {
 class RightsLedger {
 public:
     virtual ~RightsLedger() = default;
-    /// The rights words of a page: those of the first page of its block, for every page of the block. May be called
-    /// without the page's lock and from any thread, for every page that was ever given to `map`.
+    /// The rights words of a page: those of the first page of its block, for every page of the block. A block is
+    /// aligned to its size. May be called without the page's lock and from any thread, for any page of the 2 MiB around
+    /// one that was ever given to `map`.
     virtual RankRights &rights_of(PageId page) = 0;
 };
 
@@ -49,7 +47,8 @@ public:
     /// about rights: with mprotect a SIGBUS means that memory for a frame cannot be had.
     virtual int fault_signal() const noexcept = 0;
     /// Gives this rank access (Read or Write) to pages [first, first + count) whose frames are filled, and notes it in
-    /// their rights. A frame that is not present becomes present and zero. The range is whole blocks; any number.
+    /// their rights. A frame that is not present becomes present, and zero, by then or at the first access. The range
+    /// is whole blocks; any number.
     virtual void map(PageId first, std::size_t count, Access access) = 0;
     /// Leaves the ranks that have the pages mapped with at most `access` (None or Read), and notes it in their rights.
     /// The rights of all pages of a block are kept at its first page; the range is whole blocks.

@@ -165,7 +165,7 @@ HeapFree NodeHeap::free_block(SegmentOffset offset) {
     }
     const ChunkId chunk = chunk_of(offset);
     const std::uint32_t page = page_in_chunk(offset);
-    const PageTag tag = chunks_.tag(chunk, page);
+    const PageLabel tag = chunks_.tag(chunk, page);
     switch (tag.use()) {
     case PageUse::Free:
         return {HeapStatus::NotAllocated, false};
@@ -187,7 +187,7 @@ HeapFree NodeHeap::free_block(SegmentOffset offset) {
 /// again: slabs of this class come and go only under the lock.
 HeapStatus NodeHeap::locate(SegmentOffset offset, SizeClass size_class, SmallBlock &found) const {
     const ChunkId chunk = chunk_of(offset);
-    const PageTag tag = chunks_.tag(chunk, page_in_chunk(offset));
+    const PageLabel tag = chunks_.tag(chunk, page_in_chunk(offset));
     if (tag.use() != PageUse::Slab || tag.size_class() != size_class) { return HeapStatus::NotAllocated; }
     const SizeClassShape &shape = shape_of(size_class);
     const std::uint64_t inside = (offset & (chunk_bytes - 1)) - tag.first_page() * page_bytes;
@@ -253,7 +253,7 @@ HeapBlock NodeHeap::find(SegmentOffset offset) {
     if (offset >= SegmentOffset{segment_chunks_max} * chunk_bytes || !chunks_.owns(chunk_of(offset))) {
         return {HeapStatus::NotOurChunk, offset, 0};
     }
-    const PageTag tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
+    const PageLabel tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
     switch (tag.use()) {
     case PageUse::Free:
         return {HeapStatus::NotAllocated, offset, 0};
@@ -278,7 +278,7 @@ HeapStatus NodeHeap::resize_in_place(SegmentOffset offset, std::size_t bytes) {
     const std::size_t wanted = std::max(bytes, block_granule_bytes);
     const bool half_empty = wanted * 2 <= block.bytes && bytes <= small_bytes_max;
     if (half_empty) { return HeapStatus::DoesNotFit; }
-    const PageTag tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
+    const PageLabel tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
     if (tag.use() == PageUse::Slab) { return wanted <= block.bytes ? HeapStatus::Ok : HeapStatus::DoesNotFit; }
     switch (chunks_.resize_run(chunk_of(offset), page_in_chunk(offset), static_cast<std::uint32_t>(pages_for(bytes)))) {
     case RunStatus::Ok:

@@ -63,7 +63,7 @@ struct HeapChunks::Header {
 HeapChunks::HeapChunks(std::byte *region, std::uint32_t chunk_count, std::uint32_t reserve_chunks)
     : chunk_count_(chunk_count), reserve_chunks_(reserve_chunks), header_(*reinterpret_cast<Header *>(region)),
       metas_(reinterpret_cast<ChunkMeta *>(region + page_bytes)) {
-    static_assert(sizeof(Header) <= page_bytes && std::atomic<PageTag>::is_always_lock_free);
+    static_assert(sizeof(Header) <= page_bytes && std::atomic<PageLabel>::is_always_lock_free);
 }
 
 std::size_t HeapChunks::region_bytes(std::uint32_t chunk_count) {
@@ -107,7 +107,7 @@ bool HeapChunks::owns(ChunkId chunk) const {
     return chunk.value < chunk_count_ && meta(chunk).owned.load(std::memory_order_acquire) == state_owned;
 }
 
-PageTag HeapChunks::tag(ChunkId chunk, std::size_t page) const {
+PageLabel HeapChunks::tag(ChunkId chunk, std::size_t page) const {
     return meta(chunk).tags[page].load(std::memory_order_acquire);
 }
 
@@ -162,7 +162,7 @@ void HeapChunks::mark(PageRun run, bool used) {
     link(run.chunk);
 }
 
-void HeapChunks::tag_all(PageRun run, PageTag tag) {
+void HeapChunks::tag_all(PageRun run, PageLabel tag) {
     ChunkMeta &tagged = meta(run.chunk);
     for (std::uint32_t i = 0; i < run.page_count; ++i) {
         tagged.tags[run.first_page + i].store(tag, std::memory_order_release);
@@ -170,8 +170,8 @@ void HeapChunks::tag_all(PageRun run, PageTag tag) {
 }
 
 void HeapChunks::tag_run(PageRun run) {
-    tag_all(run, PageTag::run_inside(run.first_page));
-    meta(run.chunk).tags[run.first_page].store(PageTag::run_start(run.page_count), std::memory_order_release);
+    tag_all(run, PageLabel::run_inside(run.first_page));
+    meta(run.chunk).tags[run.first_page].store(PageLabel::run_start(run.page_count), std::memory_order_release);
 }
 
 /// Shortest sufficient chunk first. Without alignment the first look fits; with it, chunks that may fit are tried, and
@@ -205,17 +205,17 @@ std::optional<PageRun> HeapChunks::allocate_run(std::uint32_t pages, std::uint32
 std::optional<PageRun> HeapChunks::allocate_slab(SizeClass size_class) {
     const std::lock_guard guard(header_.lock);
     const std::optional<PageRun> run = take_pages(shape_of(size_class).slab_pages, 1);
-    if (run) { tag_all(*run, PageTag::slab(size_class, run->first_page)); }
+    if (run) { tag_all(*run, PageLabel::slab(size_class, run->first_page)); }
     return run;
 }
 
 RunStatus HeapChunks::free_run(ChunkId chunk, std::uint32_t first_page, bool &spare_idle) {
     const std::lock_guard guard(header_.lock);
-    const PageTag found = tag(chunk, first_page);
+    const PageLabel found = tag(chunk, first_page);
     if (!owns(chunk) || found.use() != PageUse::RunStart) { return RunStatus::NotARun; }
     const PageRun run{chunk, first_page, static_cast<std::uint32_t>(found.page_count())};
     const bool was_quiet = quiet(meta(chunk));
-    tag_all(run, PageTag{});
+    tag_all(run, PageLabel{});
     mark(run, false);
     spare_idle = note_quiet(chunk, was_quiet);
     return RunStatus::Ok;
@@ -226,14 +226,14 @@ void HeapChunks::free_idle_slab(ChunkId chunk, const SlabHeader &slab, SizeClass
     const PageRun run{chunk, slab.first_page, shape_of(size_class).slab_pages};
     const bool was_quiet = quiet(meta(chunk));
     meta(chunk).idle_pages = static_cast<std::uint16_t>(meta(chunk).idle_pages - run.page_count);
-    tag_all(run, PageTag{});
+    tag_all(run, PageLabel{});
     mark(run, false);
     note_quiet(chunk, was_quiet);
 }
 
 RunStatus HeapChunks::resize_run(ChunkId chunk, std::uint32_t first_page, std::uint32_t pages) {
     const std::lock_guard guard(header_.lock);
-    const PageTag found = tag(chunk, first_page);
+    const PageLabel found = tag(chunk, first_page);
     if (!owns(chunk) || found.use() != PageUse::RunStart) { return RunStatus::NotARun; }
     const auto old_pages = static_cast<std::uint32_t>(found.page_count());
     const std::uint32_t old_end = first_page + old_pages;
@@ -243,7 +243,7 @@ RunStatus HeapChunks::resize_run(ChunkId chunk, std::uint32_t first_page, std::u
         mark({chunk, old_end, pages - old_pages}, true);
     } else if (pages < old_pages) {
         const PageRun tail{chunk, first_page + pages, old_pages - pages};
-        tag_all(tail, PageTag{});
+        tag_all(tail, PageLabel{});
         mark(tail, false);
     }
     tag_run({chunk, first_page, pages});

@@ -20,12 +20,12 @@ namespace dsm::memory {
 enum class PageUse : std::uint8_t { Free, RunStart, RunInside, Slab };
 
 /// What a page of a chunk belongs to, in 16 bits so that a single load tells a consistent story.
-class PageTag {
+class PageLabel {
 public:
-    constexpr PageTag() = default;
-    static constexpr PageTag run_start(std::size_t page_count) { return {code_run_start, page_count - 1}; }
-    static constexpr PageTag run_inside(std::size_t first_page) { return {code_run_inside, first_page}; }
-    static constexpr PageTag slab(SizeClass size_class, std::size_t first_page) {
+    constexpr PageLabel() = default;
+    static constexpr PageLabel run_start(std::size_t page_count) { return {code_run_start, page_count - 1}; }
+    static constexpr PageLabel run_inside(std::size_t first_page) { return {code_run_inside, first_page}; }
+    static constexpr PageLabel slab(SizeClass size_class, std::size_t first_page) {
         return {code_slab + std::size_t{size_class.value}, first_page};
     }
     constexpr PageUse use() const {
@@ -37,7 +37,7 @@ public:
     constexpr SizeClass size_class() const {                                        ///< of Slab
         return {static_cast<std::uint8_t>((bits_ >> number_bits) - code_slab)};
     }
-    friend constexpr bool operator==(PageTag, PageTag) = default;
+    friend constexpr bool operator==(PageLabel, PageLabel) = default;
 
 private:
     static constexpr std::size_t code_run_start = 1;
@@ -45,7 +45,7 @@ private:
     static constexpr std::size_t code_slab = 3;
     static constexpr unsigned number_bits = 9;
     static constexpr unsigned number_mask = (1U << number_bits) - 1;
-    constexpr PageTag(std::size_t code, std::size_t number)
+    constexpr PageLabel(std::size_t code, std::size_t number)
         : bits_(static_cast<std::uint16_t>(code << number_bits | number)) {}
     std::uint16_t bits_ = 0;
 };
@@ -75,7 +75,7 @@ struct ChunkMeta {
     std::uint16_t idle_pages; ///< pages of slabs that are kept although no block lives in them
     std::uint16_t unused;
     std::array<std::uint64_t, pages_per_chunk / 64> used_pages;
-    std::array<std::atomic<PageTag>, pages_per_chunk> tags; ///< a Slab tag changes under its class's lock as well
+    std::array<std::atomic<PageLabel>, pages_per_chunk> tags; ///< a Slab tag changes under its class's lock as well
     std::array<SlabHeader, pages_per_chunk / slab_pages_min> slabs;
     alignas(page_bytes) std::array<std::uint64_t, chunk_bytes / block_granule_bytes / 64> block_bits;
 };
@@ -116,7 +116,7 @@ public:
     bool set_idle(ChunkId chunk, SizeClass size_class, bool idle);
 
     bool owns(ChunkId chunk) const;
-    PageTag tag(ChunkId chunk, std::size_t page) const;
+    PageLabel tag(ChunkId chunk, std::size_t page) const;
     ChunkMeta &meta(ChunkId chunk) const { return metas_[chunk.value]; }
 
     static SlabRef slab_ref(ChunkId chunk, std::size_t first_page);
@@ -133,7 +133,7 @@ private:
     std::optional<PageRun> take_pages(std::uint32_t pages, std::uint32_t alignment_pages);
     void mark(PageRun run, bool used);
     void tag_run(PageRun run);
-    void tag_all(PageRun run, PageTag tag);
+    void tag_all(PageRun run, PageLabel tag);
     void link(ChunkId chunk);
     void unlink(ChunkId chunk);
     void give_up(ChunkId chunk);

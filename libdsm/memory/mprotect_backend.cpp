@@ -18,9 +18,7 @@ namespace {
 constexpr std::size_t window_pages = block_bytes_max / page_bytes;
 /// How many changes of rights are undone at once at the kernel's limit; each may have cost one area or two.
 constexpr std::size_t merged_changes_min = 8192;
-constexpr int merges_at_once_max = 100;   ///< after so many every window has been dropped
-constexpr int advice_populate_read = 22;  ///< MADV_POPULATE_READ, Linux 5.14
-constexpr int advice_populate_write = 23; ///< MADV_POPULATE_WRITE, Linux 5.14
+constexpr int merges_at_once_max = 100; ///< after so many every window has been dropped
 
 std::size_t window_of(PageId page) noexcept { return page.value / window_pages; }
 
@@ -56,16 +54,15 @@ template <class Kind, class Act> int for_runs(PageId first, std::size_t count, K
 
 } // namespace
 
-MprotectBackend::MprotectBackend(const Segment &segment, const FrameStore &store, RightsLedger &ledger,
-                                 Mapping windows) noexcept
-    : segment_(segment), store_(store), ledger_(ledger), windows_(std::move(windows)) {}
+MprotectBackend::MprotectBackend(const Segment &segment, RightsLedger &ledger, Mapping windows) noexcept
+    : segment_(segment), ledger_(ledger), windows_(std::move(windows)) {}
 
-Outcome<std::unique_ptr<MprotectBackend>> MprotectBackend::create(const Segment &segment, const FrameStore &store,
+Outcome<std::unique_ptr<MprotectBackend>> MprotectBackend::create(const Segment &segment, const FrameStore & /*store*/,
                                                                   RightsLedger &ledger) {
     const std::size_t bytes = segment.page_count() / window_pages * sizeof(std::atomic<std::uint32_t>);
     void *base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) { return mapping_failure(errno, "the table of windows", bytes); }
-    return std::unique_ptr<MprotectBackend>(new MprotectBackend(segment, store, ledger, Mapping(base, bytes)));
+    return std::unique_ptr<MprotectBackend>(new MprotectBackend(segment, ledger, Mapping(base, bytes)));
 }
 
 MprotectBackend::~MprotectBackend() { leave_node(); }
@@ -120,7 +117,6 @@ void MprotectBackend::map(PageId first, std::size_t count, Access access) {
     } else if (error != 0) {
         refused("mprotect", first, error);
     }
-    make_present(first, count, access);
 }
 
 /// With map_lock_ held either way. What this rank may write stays writable.
@@ -151,17 +147,6 @@ void MprotectBackend::map_after_merging(PageId first, std::size_t count, Access 
     }
     map_lock_.unlock();
     if (error != 0) { refused("mprotect", first, error); }
-}
-
-/// Saves the second fault that filling the page tables would take, and finds out about lack of memory where it can be
-/// said, rather than by a SIGBUS later.
-void MprotectBackend::make_present(PageId first, std::size_t count, Access access) const {
-    const int advice = access == Access::Write ? advice_populate_write : advice_populate_read;
-    const int error = raw_madvise(segment_.address_of(first), count * page_bytes, advice);
-    // EINVAL: an older kernel. ENOMEM and EACCES: also where another thread dropped the rights again meanwhile.
-    if (error == 0) { return; }
-    const int refusal = store_.allocate(first.value * page_bytes, count * page_bytes);
-    if (refusal != 0) { refused("getting memory for the frame", first, refusal); }
 }
 
 /// Drops rights until enough areas have merged. False if there was nothing to drop. With map_lock_ held exclusively.

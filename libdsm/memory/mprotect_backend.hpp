@@ -24,7 +24,8 @@ namespace dsm::memory {
 
 class MprotectBackend final : public FaultBackend, private OwnRights {
 public:
-    /// For an application view mapped with PROT_NONE. What is given outlives the backend.
+    /// For an application view mapped with PROT_NONE. What is given outlives the backend. The store is not used: it
+    /// stands here so that both backends are made alike.
     static Outcome<std::unique_ptr<MprotectBackend>> create(const Segment &segment, const FrameStore &store,
                                                             RightsLedger &ledger);
     ~MprotectBackend() override;
@@ -44,14 +45,13 @@ public:
     std::uint64_t merge_count() const noexcept { return merges_.load(std::memory_order_relaxed); }
 
 private:
-    MprotectBackend(const Segment &segment, const FrameStore &store, RightsLedger &ledger, Mapping windows) noexcept;
+    MprotectBackend(const Segment &segment, RightsLedger &ledger, Mapping windows) noexcept;
     RankMask own_bit() const noexcept { return rank_bit(own_local_rank_); }
     void restrict_own(PageId first, std::size_t count, Access access) override;
     void restrict_others(RankMask ranks, PageId first, std::size_t count, Access access);
     int map_run(PageId first, std::size_t count, Access access) noexcept;
     void map_after_merging(PageId first, std::size_t count, Access access);
     int lower_own(PageId first, std::size_t count, Access access) noexcept;
-    void make_present(PageId first, std::size_t count, Access access) const;
     int protect(PageId first, std::size_t count, Access access) const noexcept;
     bool merge_areas() noexcept;
     void drop_windows(std::size_t begin, std::size_t end) noexcept;
@@ -61,7 +61,6 @@ private:
     void note_changes(PageId first, std::size_t count) noexcept;
 
     const Segment &segment_;
-    const FrameStore &store_;
     RightsLedger &ledger_;
     Mapping windows_; ///< per window of pages: how often this rank's rights changed since they were dropped
     std::atomic<std::size_t> windows_used_{0}; ///< windows from here on were never mapped

@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <csignal>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -17,6 +19,16 @@ constexpr std::size_t slot_count = 32; ///< more requests to one rank at once th
 constexpr Nanoseconds ns_per_s = 1'000'000'000;
 constexpr Nanoseconds look_again_ns = ns_per_s / 10;
 constexpr int spins_before_sleep = 200;
+
+/// True also for a process that has ended and was not waited for yet, which kill(2) would still find.
+bool has_ended(int pid) noexcept {
+    const auto process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    if (process == -1) { return errno == ESRCH || (::kill(pid, 0) == -1 && errno == ESRCH); }
+    pollfd entry{process, POLLIN, 0};
+    const bool ended = ::poll(&entry, 1, 0) == 1;
+    ::close(process);
+    return ended;
+}
 
 enum SlotState : std::uint32_t { Free, Filling, Posted, Served };
 } // namespace
@@ -146,9 +158,9 @@ void RightsServer::await(Ticket ticket) noexcept {
 
 bool RightsServer::is_gone(const Mailbox &mailbox) const noexcept {
     if (mailbox.closed.load(std::memory_order_seq_cst) != 0) { return true; }
-    const int pid = mailbox.pid.load(std::memory_order_relaxed);
     const int saved_errno = errno;
-    const bool dead = pid != 0 && ::kill(pid, 0) == -1 && errno == ESRCH;
+    const int pid = mailbox.pid.load(std::memory_order_relaxed);
+    const bool dead = pid != 0 && has_ended(pid);
     errno = saved_errno;
     return dead;
 }

@@ -23,7 +23,8 @@ struct StartFailure {
     int error;
 };
 
-/// Throws StartFailure on every rank when a rank comes with an error; the first such rank prints its reason. Collective.
+/// Throws StartFailure on every rank when a rank comes with an error; the first such rank prints its reason.
+/// Collective.
 void agree(transport::Transport &transport, int error, const std::string &reason);
 
 } // namespace dsm::rt

@@ -20,9 +20,12 @@ struct BulkRoutes {
 
 inline const char *name_of(BulkWay way) {
     switch (way) {
-    case BulkWay::ActiveMessage: return "active messages";
-    case BulkWay::Direct: return "direct";
-    case BulkWay::OneSided: return "one-sided";
+    case BulkWay::ActiveMessage:
+        return "active messages";
+    case BulkWay::Direct:
+        return "direct";
+    case BulkWay::OneSided:
+        return "one-sided";
     }
     return "?";
 }

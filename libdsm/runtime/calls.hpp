@@ -1,5 +1,5 @@
-// Calls: a request to a rank that is answered once, for everything that is not on the fault path's fast lane (spans, homes,
-// collective allocation). The caller waits and works meanwhile; the handler never waits but may answer later.
+// Calls: a request to a rank that is answered once, for everything that is not on the fault path's fast lane (spans,
+// homes, collective allocation). The caller waits and works meanwhile; the handler never waits but may answer later.
 #pragma once
 
 #include "libdsm/runtime/engine.hpp"

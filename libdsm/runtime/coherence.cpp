@@ -89,10 +89,9 @@ void Coherence::note_frame(PageEntry &entry, PageId page) {
 
 void Coherence::release_frame(PageEntry &entry, PageId page) {
     if (entry.ledger_place.load(std::memory_order_relaxed) == 0) { return; }
-    node_.ledger->remove(pages_of(entry.attributes), entry.ledger_place,
-                         [this](PageId other) -> std::atomic<std::uint32_t> & {
-                             return (*node_.pages)[other].ledger_place;
-                         });
+    node_.ledger->remove(
+        pages_of(entry.attributes), entry.ledger_place,
+        [this](PageId other) -> std::atomic<std::uint32_t> & { return (*node_.pages)[other].ledger_place; });
     node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
 }
 
@@ -192,7 +191,8 @@ void Coherence::on_piece_record(std::span<const std::byte> record) {
     PageEntry &entry = (*node_.pages)[page];
     const Locked locked(entry);
     if (entry.attributes.generation != head.generation || entry.dead != 0) { return; }
-    DSM_CHECK(head.offset + bytes.size() <= bytes_of_block(entry.attributes), "P4 a piece lies in its block", page.value);
+    DSM_CHECK(head.offset + bytes.size() <= bytes_of_block(entry.attributes), "P4 a piece lies in its block",
+              page.value);
     std::memcpy(node_.frames.frame(page) + head.offset, bytes.data(), bytes.size());
     entry.bulk_received += static_cast<std::uint32_t>(bytes.size());
     if (entry.bulk_received == bytes_of_block(entry.attributes)) {
@@ -205,7 +205,8 @@ void Coherence::on_piece_record(std::span<const std::byte> record) {
 void Coherence::stash(PageId page, std::span<const std::byte> record) {
     for (StashedReply &reply : stash_) {
         if (reply.page_plus_one != 0) { continue; }
-        DSM_CHECK(record.size() <= reply.record.size(), "P5 a reply that may have to wait fits its place", record.size());
+        DSM_CHECK(record.size() <= reply.record.size(), "P5 a reply that may have to wait fits its place",
+                  record.size());
         std::memcpy(reply.record.data(), record.data(), record.size());
         reply.bytes = static_cast<std::uint16_t>(record.size());
         reply.page_plus_one = page.value + 1;
@@ -305,8 +306,8 @@ void Coherence::describe(PageId page) const {
     char text[512];
     protocol::describe(entry.state, text, sizeof text);
     log_line("page %llu: generation %u%s, home node %u, block 2^%u, readers %llx, writers %llx, frame %s, %s",
-             static_cast<unsigned long long>(page.value), entry.attributes.generation, entry.dead != 0 ? " (freed)" : "",
-             entry.attributes.home.value, entry.attributes.block_shift,
+             static_cast<unsigned long long>(page.value), entry.attributes.generation,
+             entry.dead != 0 ? " (freed)" : "", entry.attributes.home.value, entry.attributes.block_shift,
              static_cast<unsigned long long>(entry.rights.readers.load(std::memory_order_relaxed)),
              static_cast<unsigned long long>(entry.rights.writers.load(std::memory_order_relaxed)),
              entry.ledger_place.load(std::memory_order_relaxed) != 0 ? "present" : "none", text);

@@ -1,8 +1,10 @@
-// Coherence of pages at this rank: serves faults, handles the protocol's messages, carries out what the protocol wants done.
+// Coherence of pages at this rank: serves faults, handles the protocol's messages, carries out what the protocol wants
+// done.
 //
 //   fault -> [page at the node? map it] -> protocol.on_fault -> request -> ... -> reply -> protocol.on_message -> wake
 //
-// The protocol decides; this class moves bytes, rights and messages. Everything about a page happens under its entry's lock.
+// The protocol decides; this class moves bytes, rights and messages. Everything about a page happens under its entry's
+// lock.
 #pragma once
 
 #include "libdsm/memory/fault_signals.hpp"

@@ -1,6 +1,7 @@
-// Doorbells: one futex word per rank in memory that the ranks of a host share. Who sends to a rank of the same host rings
-// it; whoever sleeps in that rank - a waiting thread or the progress thread - sleeps on this one word. Bits tell the
-// sleepers apart, so that a message wakes one thread that can handle it and an answer wakes the one that waits for it.
+// Doorbells: one futex word per rank in memory that the ranks of a host share. Who sends to a rank of the same host
+// rings it; whoever sleeps in that rank - a waiting thread or the progress thread - sleeps on this one word. Bits tell
+// the sleepers apart, so that a message wakes one thread that can handle it and an answer wakes the one that waits for
+// it.
 #pragma once
 
 #include "libdsm/base/futex.hpp"
@@ -28,7 +29,9 @@ struct alignas(64) Doorbell {
 /// last time, and the futex compares the word. So either the sleeper sees the message or the ringer sees the sleeper.
 inline void ring_for_message(Doorbell &bell) noexcept {
     bell.word.fetch_add(1, std::memory_order_seq_cst);
-    if (bell.waiters_asleep.load(std::memory_order_seq_cst) != 0 && futex_wake(bell.word, 1, waiter_bits) > 0) { return; }
+    if (bell.waiters_asleep.load(std::memory_order_seq_cst) != 0 && futex_wake(bell.word, 1, waiter_bits) > 0) {
+        return;
+    }
     if (bell.progress_asleep.load(std::memory_order_seq_cst) != 0) { futex_wake(bell.word, 1, progress_bit); }
 }
 

@@ -1,9 +1,9 @@
 // The progress engine of a rank: who sends, who runs handlers, and how a thread waits.
 //
 // Everything that waits, works: a waiting thread takes the engine if it is free, polls the transport and runs handlers.
-// One progress thread does the same for the time in which all threads compute. The transport is entered by one thread at
-// a time, the driver. Other threads leave their messages in an outbox (lock-free), which the driver empties; so a thread
-// that holds a page's lock never waits for the engine.
+// One progress thread does the same for the time in which all threads compute. The transport is entered by one thread
+// at a time, the driver. Other threads leave their messages in an outbox (lock-free), which the driver empties; so a
+// thread that holds a page's lock never waits for the engine.
 #pragma once
 
 #include "libdsm/base/futex.hpp"
@@ -39,6 +39,14 @@ public:
     virtual void waiting(const WaitSubject &subject, Nanoseconds since_ns) = 0;
 };
 
+/// How a rank waits.
+struct Manner {
+    bool polling; ///< the progress thread never sleeps
+    int spins;    ///< rounds that a waiting thread works before it sleeps
+};
+/// Chosen from the cores that this rank may use and the ranks that it shares them with, unless the options say.
+Manner manner_of(const Options &options, const Topology &topology);
+
 /// A one-sided write that goes with a record: the bytes are put in place before the record is sent.
 struct RemotePlace {
     std::uint64_t window_offset;
@@ -47,6 +55,7 @@ struct RemotePlace {
 class Engine final : public transport::RecordHandler {
 public:
     Engine(transport::Transport &transport, const Topology &topology, const Options &options, Statistics &statistics);
+    Engine(transport::Transport &transport, const Topology &topology, Manner manner, Statistics &statistics);
     ~Engine() override;
     Engine(const Engine &) = delete;
     Engine &operator=(const Engine &) = delete;
@@ -89,7 +98,9 @@ public:
     std::size_t record_bytes_max(Rank to) const { return transport_.record_bytes_max(to); }
     transport::Transport &transport() { return transport_; }
     /// When a record of a rank was last seen.
-    Nanoseconds last_heard(Rank rank) const { return heard_[static_cast<std::size_t>(rank.value)].load(std::memory_order_relaxed); }
+    Nanoseconds last_heard(Rank rank) const {
+        return heard_[static_cast<std::size_t>(rank.value)].load(std::memory_order_relaxed);
+    }
 
     void on_record(Rank from, std::span<const std::byte> record) override;
 
@@ -97,11 +108,13 @@ private:
     bool drive_locked();
     void empty_outbox();
     void send_now(const OutboxItem &item);
+    void finish_sends_elsewhere();
     void run_timers();
     void progress_loop();
     static void sent(void *engine, Rank to);
     /// One round of a wait that was not ready: works or sleeps. `round` counts the rounds without work.
-    void wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns, int &round);
+    void wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
+                    int &round);
     void look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns);
     Nanoseconds sleep_ns(int idle_rounds, Nanoseconds longest_ns) const;
     std::uint32_t bell_word() const { return own_bell_->word.load(std::memory_order_seq_cst); }
@@ -136,7 +149,10 @@ template <class Ready> void Engine::wait(const WaitSubject &subject, std::uint32
     Nanoseconds began_ns = 0;
     while (true) {
         const std::uint32_t seen = bell_word();
-        if (ready()) { return; }
+        if (ready()) {
+            if (began_ns != 0) { finish_sends_elsewhere(); }
+            return;
+        }
         if (began_ns == 0) { began_ns = now_ns(); }
         wait_round(subject, bit, seen, began_ns, round);
     }

@@ -12,8 +12,8 @@ void PageHistory::note(void *history, const protocol::PageContext &context, cons
                        Access access, protocol::Pending pending) {
     auto &self = *static_cast<PageHistory *>(history);
     Change &change = self.changes_[self.next_.fetch_add(1, std::memory_order_relaxed) % changes_max];
-    change = {context.page.value, now_ns(),          before.access, access, protocol::pending_of(before),
-              pending,            protocol::owns(before)};
+    change = {context.page.value,           now_ns(), before.access,         access,
+              protocol::pending_of(before), pending,  protocol::owns(before)};
 }
 
 void PageHistory::print(PageId page) const {
@@ -23,10 +23,10 @@ void PageHistory::print(PageId page) const {
     for (std::uint64_t at = begin; at < end; ++at) {
         const Change &change = changes_[at % changes_max];
         if (change.page != page.value) { continue; }
-        log_line("  %8lld us ago: access %s -> %s, pending %s -> %s%s", static_cast<long long>((now - change.at_ns) / 1000),
-                 protocol::name_of(change.access_before), protocol::name_of(change.access),
-                 protocol::name_of(change.pending_before), protocol::name_of(change.pending),
-                 change.owned ? ", owner" : "");
+        log_line("  %8lld us ago: access %s -> %s, pending %s -> %s%s",
+                 static_cast<long long>((now - change.at_ns) / 1000), protocol::name_of(change.access_before),
+                 protocol::name_of(change.access), protocol::name_of(change.pending_before),
+                 protocol::name_of(change.pending), change.owned ? ", owner" : "");
     }
 }
 

@@ -1,5 +1,5 @@
-// The recent history of pages at this rank, for the report of a broken invariant or a silent peer: a ring that every change
-// of a page's state is written to, and that is only read when the job ends.
+// The recent history of pages at this rank, for the report of a broken invariant or a silent peer: a ring that every
+// change of a page's state is written to, and that is only read when the job ends.
 #pragma once
 
 #include "libdsm/protocol/sequential/sequential_protocol.hpp"

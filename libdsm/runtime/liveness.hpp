@@ -1,5 +1,6 @@
-// Is the peer alive? A wait may last for ever, a peer's silence may not: when a thread of this rank waits for long, every
-// other rank is asked whether its progress engine lives. A rank that does not answer in time ends the job with one report.
+// Is the peer alive? A wait may last for ever, a peer's silence may not: when a thread of this rank waits for long,
+// every other rank is asked whether its progress engine lives. A rank that does not answer in time ends the job with
+// one report.
 #pragma once
 
 #include "libdsm/runtime/engine.hpp"

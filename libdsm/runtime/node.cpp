@@ -1,7 +1,7 @@
 // Where the node's tables lie in their shared region.
 #include "libdsm/runtime/node.hpp"
 
-#include "libdsm/runtime/sync_table.hpp"
+#include "libdsm/runtime/sync_memory.hpp"
 
 namespace dsm::rt {
 namespace {
@@ -24,7 +24,6 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
         total += aligned(bytes);
         return at;
     };
-    control = place(sizeof(NodeControl));
     wait_slots = place(sizeof(WaitSlotTable));
     pages = place(PageTable::region_bytes(segment_pages));
     ledger = place(FrameLedger::region_bytes(segment_pages));
@@ -32,13 +31,12 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
     spans = place(memory::SpanCache::region_bytes(chunks));
     heap = place(memory::NodeHeap::region_bytes(chunks));
     sets = place(protocol::SetPool::bytes_for(set_chunks));
-    sync = place(SyncTable::region_bytes());
+    sync = place(SyncMemory::region_bytes());
 }
 
 void Node::map_tables() {
     const TableLayout layout(segment.bytes());
     std::byte *base = tables.base();
-    control = reinterpret_cast<NodeControl *>(base + layout.control);
     wait_slots = reinterpret_cast<WaitSlotTable *>(base + layout.wait_slots);
     pages.emplace(base + layout.pages);
     ledger = reinterpret_cast<FrameLedger *>(base + layout.ledger);
@@ -46,7 +44,7 @@ void Node::map_tables() {
     spans.emplace(base + layout.spans, chunk_count());
     heap.emplace(base + layout.heap, chunk_count(), heap_reserve_chunks);
     sets.emplace(base + layout.sets, protocol::SetPool::bytes_for(set_chunks));
-    sync = base + layout.sync;
+    sync = reinterpret_cast<SyncMemory *>(base + layout.sync);
 }
 
 } // namespace dsm::rt

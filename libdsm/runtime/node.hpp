@@ -24,17 +24,11 @@ namespace dsm::rt {
 /// Where the tables lie in the node's shared region. Equal in all ranks, since it follows from the segment's size.
 struct TableLayout {
     explicit TableLayout(std::size_t segment_bytes);
-    std::size_t control = 0, wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0;
+    std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0;
     std::size_t total = 0;
 };
 
-/// Small things that the ranks of a node share besides the tables.
-struct NodeControl {
-    std::atomic<std::uint32_t> barrier_arrived;    ///< ranks of the node that stand at the barrier of all ranks
-    std::atomic<std::uint32_t> barrier_generation; ///< grows when all may leave it
-    FutexMutex barrier_lock;
-    WaitList barrier_waiters;
-};
+struct SyncMemory;
 
 class Node {
 public:
@@ -48,7 +42,6 @@ public:
     std::uint64_t cache_pages = 0; ///< budget of frames
 
     // Views of `tables`, made by map_tables().
-    NodeControl *control = nullptr;
     WaitSlotTable *wait_slots = nullptr;
     std::optional<PageTable> pages;
     FrameLedger *ledger = nullptr;
@@ -56,7 +49,7 @@ public:
     std::optional<memory::SpanCache> spans;
     std::optional<memory::NodeHeap> heap;
     std::optional<protocol::SetPool> sets;
-    std::byte *sync = nullptr;
+    SyncMemory *sync = nullptr;
 
     std::unique_ptr<memory::FaultBackend> backend; ///< none with one node
     std::optional<memory::AreaMapper> areas;       ///< with one node only

@@ -14,9 +14,9 @@
 namespace dsm::rt {
 namespace {
 
-constexpr std::array known_names = {"DSM_FAULT",        "DSM_BULK",         "DSM_PROGRESS", "DSM_RANKS_PER_NODE",
-                                    "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE", "DSM_CACHE",    "DSM_TIMEOUT",
-                                    "DSM_LOG"};
+constexpr std::array known_names = {"DSM_FAULT",          "DSM_BULK",         "DSM_PROGRESS",
+                                    "DSM_RANKS_PER_NODE", "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE",
+                                    "DSM_CACHE",          "DSM_TIMEOUT",      "DSM_LOG"};
 
 constexpr std::size_t segment_bytes_min = std::size_t{64} << 20;
 constexpr std::size_t segment_bytes_max = std::size_t{16} << 40;

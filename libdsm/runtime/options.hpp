@@ -17,11 +17,11 @@ struct Options {
     FaultChoice fault = FaultChoice::automatic;
     BulkChoice bulk = BulkChoice::automatic;
     ProgressChoice progress = ProgressChoice::automatic;
-    int ranks_per_node = 0;                              ///< 0: all ranks of a host
-    std::size_t segment_bytes = std::size_t{1} << 40;    ///< a multiple of 2 MiB
-    std::uintptr_t segment_base = 0;                     ///< 0: the first candidate that is free in every rank
-    std::size_t cache_bytes = 0;                         ///< frames of a node; 0: chosen from the host's memory
-    double timeout_s = 60;                               ///< a peer's silence that ends the job; 0: never
+    int ranks_per_node = 0;                           ///< 0: all ranks of a host
+    std::size_t segment_bytes = std::size_t{1} << 40; ///< a multiple of 2 MiB
+    std::uintptr_t segment_base = 0;                  ///< 0: the first candidate that is free in every rank
+    std::size_t cache_bytes = 0;                      ///< frames of a node; 0: chosen from the host's memory
+    double timeout_s = 60;                            ///< a peer's silence that ends the job; 0: never
     LogLevel log = LogLevel::warn;
 };
 

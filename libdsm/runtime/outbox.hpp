@@ -23,11 +23,11 @@ constexpr std::size_t outbox_block_slots = 64;
 
 struct OutboxItem {
     Rank to;
-    bool put;                    ///< `body` goes to window_offset before the record is sent
+    bool put; ///< `body` goes to window_offset before the record is sent
     std::uint16_t head_bytes;
     std::uint32_t body_bytes;
     std::uint64_t window_offset;
-    std::byte *bytes;            ///< head, then body
+    std::byte *bytes; ///< head, then body
 };
 
 /// Slots are taken by any thread and given back by the driver. Memory is reserved, not touched, until a slot is used;
@@ -60,9 +60,12 @@ public:
         const bool found = small ? free_.pop(slot) : free_blocks_.pop(slot);
         DSM_CHECK(found, "E1 a slot is free for every record that the bound allows", to.value);
         OutboxItem &item = items_[slot];
-        item = {to, put, static_cast<std::uint16_t>(head.size()), static_cast<std::uint32_t>(body.size()),
-                window_offset, small ? bytes_ + slot * outbox_slot_bytes
-                                     : block_bytes_ + (slot - outbox_slots) * block_slot_bytes};
+        item = {to,
+                put,
+                static_cast<std::uint16_t>(head.size()),
+                static_cast<std::uint32_t>(body.size()),
+                window_offset,
+                small ? bytes_ + slot * outbox_slot_bytes : block_bytes_ + (slot - outbox_slots) * block_slot_bytes};
         std::memcpy(item.bytes, head.data(), head.size());
         if (!body.empty()) { std::memcpy(item.bytes + head.size(), body.data(), body.size()); }
         DSM_CHECK(queue_.push(slot), "E1 a slot is free for every record that the bound allows", to.value);
@@ -88,7 +91,8 @@ public:
 private:
     static constexpr std::size_t block_slot_bytes = block_bytes_max + page_bytes;
     static std::byte *reserve(std::size_t bytes) {
-        void *memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *memory =
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         DSM_CHECK(memory != MAP_FAILED, "memory for the outbox", bytes);
         return static_cast<std::byte *>(memory);
     }

@@ -82,7 +82,8 @@ void PageExecutor::send_bytes(NodeId to, Rank agent, std::span<const std::byte> 
         head.in_place = 1;
         engine.post_after_put(agent, whole_head(), {page_.value << page_shift}, bytes);
         return;
-    case BulkWay::ActiveMessage: break;
+    case BulkWay::ActiveMessage:
+        break;
     }
     // The last part goes with the reply itself, the others before it in pieces of what MPI takes at once.
     const std::size_t record_max = engine.record_bytes_max(agent);
@@ -91,8 +92,9 @@ void PageExecutor::send_bytes(NodeId to, Rank agent, std::span<const std::byte> 
     const std::size_t tail_offset = bytes.size() - tail;
     for (std::size_t offset = 0; offset < tail_offset;) {
         const std::size_t part = std::min(piece_max, tail_offset - offset);
-        const PieceRecordHead piece{Service::Piece,           attributes_.block_shift, 0, attributes_.generation,
-                                    static_cast<std::uint32_t>(offset), 0, page_.value};
+        const PieceRecordHead piece{
+            Service::Piece, attributes_.block_shift, 0, attributes_.generation, static_cast<std::uint32_t>(offset), 0,
+            page_.value};
         engine.post(agent, bytes_of(piece), bytes.subspan(offset, part));
         offset += part;
     }

@@ -1,5 +1,5 @@
-// The page table of a node: one entry per page in memory that its ranks share, no pointers, a lock word each. The entry of a
-// block is the one of its first page. Zeroed memory is a valid table: a page that nobody has touched.
+// The page table of a node: one entry per page in memory that its ranks share, no pointers, a lock word each. The entry
+// of a block is the one of its first page. Zeroed memory is a valid table: a page that nobody has touched.
 #pragma once
 
 #include "libdsm/base/futex.hpp"
@@ -25,12 +25,14 @@ struct PageAttributes {
 constexpr std::uint32_t pages_of(const PageAttributes &attributes) {
     return std::uint32_t{1} << (attributes.block_shift - page_shift);
 }
-constexpr std::size_t bytes_of_block(const PageAttributes &attributes) { return std::size_t{1} << attributes.block_shift; }
+constexpr std::size_t bytes_of_block(const PageAttributes &attributes) {
+    return std::size_t{1} << attributes.block_shift;
+}
 
 struct alignas(128) PageEntry {
     FutexMutex lock; ///< guards everything below but the atomics
     WaitList waiters;
-    PageAttributes attributes;               ///< generation 0: never used
+    PageAttributes attributes; ///< generation 0: never used
     memory::RankRights rights;
     std::atomic<std::uint32_t> ledger_place; ///< in the frame ledger; 0: no frame
     std::uint32_t bulk_received;             ///< bytes of the reply under way that are in the frame already

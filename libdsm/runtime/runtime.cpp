@@ -3,10 +3,12 @@
 
 #include "libdsm/memory/mprotect_backend.hpp"
 #include "libdsm/runtime/agreement.hpp"
+#include "libdsm/runtime/seat.hpp"
 #include "libdsm/runtime/start_up.hpp"
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <unistd.h>
 
 namespace dsm::rt {
@@ -29,8 +31,9 @@ void check_choices(transport::Transport &transport, const Options &options) {
     const SharedChoices mine{options.segment_bytes, options.segment_base, options.ranks_per_node,
                              options.fault,         options.bulk,         0};
     const auto all = gather(transport, mine);
-    agree(transport, all[0] == mine ? 0 : EINVAL,
-          "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same in all ranks");
+    agree(
+        transport, all[0] == mine ? 0 : EINVAL,
+        "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same in all ranks");
 }
 
 void end_transport(int exit_code) {
@@ -75,7 +78,7 @@ void Runtime::build(const Options &options) {
     calls_ = std::make_unique<Calls>(*engine_, topology_.self());
     spans_ = std::make_unique<Spans>(node_, *engine_, *calls_);
     memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_);
-    sync_ = std::make_unique<Synchronisation>(node_, *engine_, *calls_);
+    sync_ = std::make_unique<Synchronisation>(node_, *engine_);
     liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
@@ -96,7 +99,8 @@ void Runtime::build(const Options &options) {
     set_job_ender(&end_transport);
     set_failure_reporter(&Runtime::describe_failure);
     auto installed = memory::install_fault_handlers(&Runtime::on_fault);
-    agree(*transport_, installed.ok() ? 0 : installed.failure().error, installed.ok() ? "" : installed.failure().reason);
+    agree(*transport_, installed.ok() ? 0 : installed.failure().error,
+          installed.ok() ? "" : installed.failure().reason);
     transport_->barrier();
     engine_->start();
     if (topology_.self().value == 0) {
@@ -114,9 +118,9 @@ Runtime::~Runtime() { the_runtime.store(nullptr); }
 void Runtime::finish() {
     sync_->barrier_all();
     engine_->stop();
+    forget_seats();
     // From here on this thread alone polls, inside the transport's collective end.
     while (engine_->drive()) {}
-    sync_->final_barrier();
     memory::uninstall_fault_handlers();
     the_runtime.store(nullptr);
     if (auto *mprotect = dynamic_cast<memory::MprotectBackend *>(node_.backend.get())) {
@@ -152,7 +156,9 @@ memory::FaultVerdict Runtime::serve(const memory::Fault &fault) {
             report_outside(fault);
             return memory::FaultVerdict::NotOurs;
         }
-        if (fault.signal == SIGBUS) { end_job(exit_machine_failed, "no memory for shared memory at %p", fault.address); }
+        if (fault.signal == SIGBUS) {
+            end_job(exit_machine_failed, "no memory for shared memory at %p", fault.address);
+        }
         node_.areas->open(fault.address);
         return memory::FaultVerdict::Served;
     }
@@ -176,7 +182,8 @@ void Runtime::report_outside(const memory::Fault &fault) {
         const auto begin = memory::offset_of(record->first);
         log_line("access to shared memory outside every allocation: address %p, from instruction %p; the nearest "
                  "allocation below begins at %p and has %llu bytes",
-                 fault.address, fault.instruction, node_.address_of(begin), static_cast<unsigned long long>(record->bytes));
+                 fault.address, fault.instruction, node_.address_of(begin),
+                 static_cast<unsigned long long>(record->bytes));
         return;
     }
     log_line("access to shared memory outside every allocation: address %p, from instruction %p; no allocation near",

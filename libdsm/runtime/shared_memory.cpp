@@ -24,7 +24,8 @@ struct FirstToucherQuery {
 }
 
 const char *text_of(int error) {
-    return error == EALREADY ? "the block is not allocated (freed twice?)" : "not a pointer that dsm_malloc or dsm_alloc gave";
+    return error == EALREADY ? "the block is not allocated (freed twice?)"
+                             : "not a pointer that dsm_malloc or dsm_alloc gave";
 }
 
 int error_of(HeapStatus status) {
@@ -36,7 +37,8 @@ int error_of(HeapStatus status) {
 
 SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans)
     : node_(node), engine_(engine), calls_(calls), spans_(spans) {
-    for (CallKind kind : {CallKind::FreeBlock, CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::FirstToucher}) {
+    for (CallKind kind :
+         {CallKind::FreeBlock, CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::FirstToucher}) {
         calls_.handle(kind, *this);
     }
 }
@@ -56,10 +58,9 @@ BlockResult SharedMemory::allocate_aligned(std::size_t alignment, std::size_t by
 
 BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes) {
     if (bytes > node_.segment.bytes() || alignment > node_.segment.bytes()) { return {nullptr, ENOMEM}; }
-    const memory::SpanAttributes attributes{std::max<std::size_t>(bytes, 1),      SpanKind::BigBlock,
-                                            node_.topology->self_node(),          memory::HomePolicy::Cyclic,
-                                            node_.topology->self_node(),          page_shift,
-                                            memory::MemoryKind::Sequential};
+    const memory::SpanAttributes attributes{
+        std::max<std::size_t>(bytes, 1), SpanKind::BigBlock, node_.topology->self_node(),   memory::HomePolicy::Cyclic,
+        node_.topology->self_node(),     page_shift,         memory::MemoryKind::Sequential};
     const auto alignment_chunks =
         static_cast<std::uint32_t>(std::max<std::size_t>(alignment >> memory::chunk_shift, 1));
     const SpanAnswer answer = spans_.allocate(attributes, alignment_chunks);
@@ -70,10 +71,9 @@ BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes)
 /// Gets the heap one more chunk. The pages of a heap chunk have their home at this node, where they are used most.
 /// The lock of growth is never held over the wait: at worst two threads fetch a chunk each, and one is kept in reserve.
 bool SharedMemory::grow_heap() {
-    const memory::SpanAttributes attributes{memory::chunk_bytes,         SpanKind::HeapChunk,
-                                            node_.topology->self_node(), memory::HomePolicy::One,
-                                            node_.topology->self_node(), page_shift,
-                                            memory::MemoryKind::Sequential};
+    const memory::SpanAttributes attributes{
+        memory::chunk_bytes,         SpanKind::HeapChunk, node_.topology->self_node(),   memory::HomePolicy::One,
+        node_.topology->self_node(), page_shift,          memory::MemoryKind::Sequential};
     const SpanAnswer answer = spans_.allocate(attributes, 1);
     if (answer.error != 0) {
         if (!node_.heap->trim()) { return false; }
@@ -140,10 +140,9 @@ void SharedMemory::free(void *block) {
     if (!record) { bad_free(block, "not in shared memory that is allocated (freed twice?)"); }
     if (record->kind == SpanKind::HeapChunk) {
         const bool here = record->owner == node_.topology->self_node();
-        const BlockAnswer answer =
-            here ? free_here(offset)
-                 : calls_.call<BlockAnswer>(node_.topology->first_rank_of(record->owner), CallKind::FreeBlock,
-                                            BlockQuery{offset});
+        const BlockAnswer answer = here ? free_here(offset)
+                                        : calls_.call<BlockAnswer>(node_.topology->first_rank_of(record->owner),
+                                                                   CallKind::FreeBlock, BlockQuery{offset});
         if (answer.error != 0) { bad_free(block, text_of(answer.error)); }
         if (here) { return_chunks(); }
         return;

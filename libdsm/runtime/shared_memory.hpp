@@ -1,5 +1,6 @@
-// The allocator's front: dsm_malloc and its kin, dsm_alloc, dsm_free, dsm_home. Small blocks come from the node's heap, big
-// ones are spans of their own. Nothing here touches the blocks themselves, but for zeroing and copying as the caller asked.
+// The allocator's front: dsm_malloc and its kin, dsm_alloc, dsm_free, dsm_home. Small blocks come from the node's heap,
+// big ones are spans of their own. Nothing here touches the blocks themselves, but for zeroing and copying as the
+// caller asked.
 #pragma once
 
 #include "libdsm/runtime/calls.hpp"

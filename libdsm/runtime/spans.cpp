@@ -29,8 +29,8 @@ Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(en
     if (node_.topology->self() != directory_rank) { return; }
     directory_ = std::make_unique<Directory>();
     const std::uint32_t nodes = node_.topology->node_count();
-    auto region = memory::SharedRegion::create("dsm-directory",
-                                               memory::SpanDirectory::region_bytes(node_.chunk_count(), nodes));
+    auto region =
+        memory::SharedRegion::create("dsm-directory", memory::SpanDirectory::region_bytes(node_.chunk_count(), nodes));
     DSM_CHECK(region.ok(), "memory for the directory of spans", nodes);
     directory_->region = std::move(region.value());
     directory_->spans.emplace(directory_->region.base(), node_.chunk_count(), nodes);
@@ -41,19 +41,23 @@ Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(en
 std::optional<memory::SpanRecord> Spans::find(memory::SegmentOffset offset) {
     if (offset >= node_.segment.bytes()) { return std::nullopt; }
     const memory::ChunkId chunk = memory::chunk_of(offset);
-    if (const auto known = node_.spans->lookup(chunk)) { return known; }
-    const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::LookupSpan, chunk);
-    if (answer.error != 0) { return std::nullopt; }
-    const auto status = node_.spans->insert(answer.record);
-    if (status == memory::CacheStatus::Stale) { return std::nullopt; } // Freed while we asked.
-    return answer.record;
+    while (true) {
+        if (const auto known = node_.spans->lookup(chunk)) { return known; }
+        const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::LookupSpan, chunk);
+        if (answer.error != 0) { return std::nullopt; }
+        const auto status = node_.spans->insert(answer.record);
+        DSM_CHECK(status != memory::CacheStatus::Overlap,
+                  "A4 addresses are used again after every node has dropped them", chunk.value);
+        if (status != memory::CacheStatus::Stale) { return answer.record; }
+        // Freed while we asked; what stands there now, if anything, is younger.
+    }
 }
 
 void Spans::forget(const memory::SpanRecord &record) { node_.spans->remove(record.first, record.generation); }
 
 SpanAnswer Spans::allocate(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks) {
-    const auto answer =
-        calls_.call<SpanAnswer>(directory_rank, CallKind::AllocateSpan, AllocateArguments{attributes, alignment_chunks});
+    const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::AllocateSpan,
+                                                AllocateArguments{attributes, alignment_chunks});
     if (answer.error == 0) { node_.spans->insert(answer.record); }
     return answer;
 }
@@ -70,9 +74,8 @@ SpanAnswer Spans::allocate_here(const memory::SpanAttributes &attributes, std::u
     memory::NodeSet holders;
     std::uint32_t left = 0;
     directory_->spans->begin_free(record->first, record->generation, holders);
-    holders.for_each([&](NodeId node) {
-        directory_->spans->forget_holder(record->first, record->generation, node, left);
-    });
+    holders.for_each(
+        [&](NodeId node) { directory_->spans->forget_holder(record->first, record->generation, node, left); });
     directory_->spans->finish_free(record->first, record->generation);
     return {ENOMEM, {}};
 }

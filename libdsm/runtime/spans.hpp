@@ -1,4 +1,5 @@
-// Spans: finding the one that an address belongs to, allocating and freeing them through the directory, which rank 0 keeps.
+// Spans: finding the one that an address belongs to, allocating and freeing them through the directory, which rank 0
+// keeps.
 //
 //   allocate:  caller --AllocateSpan--> rank 0 --answer--> caller
 //   find:      caller --LookupSpan----> rank 0 --answer--> caller, who caches it for its node (once per node and span)
@@ -65,7 +66,7 @@ private:
     struct Directory {
         memory::SharedRegion region;
         std::optional<memory::SpanDirectory> spans;
-        std::vector<std::uint64_t> homed_pages; ///< by node
+        std::vector<std::uint64_t> homed_pages;            ///< by node
         std::map<std::uint32_t, std::uint32_t> forgetting; ///< generation -> nodes that have not answered
     };
     std::unique_ptr<Directory> directory_;

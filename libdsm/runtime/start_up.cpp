@@ -58,7 +58,8 @@ FirstFailure create_shared(Node &node, const Topology &topology, const TableLayo
         const int ranks = static_cast<int>(topology.ranks_of(topology.self_node()).size());
         failure.take(memory::FrameStore::create(node.segment.bytes()), node.frames);
         failure.take(memory::SharedRegion::create("dsm-tables", layout.total), node.tables);
-        failure.take(memory::SharedRegion::create("dsm-rights", memory::RightsServer::region_bytes(ranks)), node.rights);
+        failure.take(memory::SharedRegion::create("dsm-rights", memory::RightsServer::region_bytes(ranks)),
+                     node.rights);
     }
     if (leads_host) {
         failure.take(memory::SharedRegion::create("dsm-doorbells", board_bytes(topology)), node.doorbells);
@@ -75,7 +76,8 @@ bool attach_node(Node &node, const Topology &topology, const TableLayout &layout
     FirstFailure failure;
     failure.take(memory::FrameStore::attach(std::move(got[0]), node.segment.bytes()), node.frames);
     failure.take(memory::SharedRegion::attach(std::move(got[1]), layout.total), node.tables);
-    failure.take(memory::SharedRegion::attach(std::move(got[2]), memory::RightsServer::region_bytes(ranks)), node.rights);
+    failure.take(memory::SharedRegion::attach(std::move(got[2]), memory::RightsServer::region_bytes(ranks)),
+                 node.rights);
     return failure.error == 0;
 }
 
@@ -98,7 +100,8 @@ bool attach_board(Node &node, const Topology &topology, const Address &address) 
     auto descriptors = memory::fetch_descriptors(address.data(), descriptor_timeout_s);
     if (!descriptors.ok() || descriptors.value().size() != 1) { return false; }
     FirstFailure failure;
-    failure.take(memory::SharedRegion::attach(std::move(descriptors.value()[0]), board_bytes(topology)), node.doorbells);
+    failure.take(memory::SharedRegion::attach(std::move(descriptors.value()[0]), board_bytes(topology)),
+                 node.doorbells);
     return failure.error == 0;
 }
 
@@ -121,11 +124,16 @@ std::vector<bool> try_to_form(Node &node, const Topology &topology, transport::T
     }
     agree(transport, failure.error, failure.reason);
 
-    const std::vector<Offers> offers = gather(transport, Offers{packed(node_offer.address()), packed(board_offer.address())});
+    const std::vector<Offers> offers =
+        gather(transport, Offers{packed(node_offer.address()), packed(board_offer.address())});
     const int others = static_cast<int>(here.size()) - 1;
     std::vector<std::thread> servers;
-    if (leads_node) { servers.emplace_back([&] { (void)node_offer.serve(others, descriptor_timeout_s); }); }
-    if (leads_host) { servers.emplace_back([&] { (void)board_offer.serve(others, descriptor_timeout_s); }); }
+    if (leads_node) {
+        servers.emplace_back([&] { (void)node_offer.serve(others, descriptor_timeout_s); });
+    }
+    if (leads_host) {
+        servers.emplace_back([&] { (void)board_offer.serve(others, descriptor_timeout_s); });
+    }
     bool joined = true;
     if (!leads_node) {
         const Rank leader = topology.first_rank_of(topology.self_node());

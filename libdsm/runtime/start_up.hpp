@@ -1,5 +1,5 @@
-// Building a rank's node at start-up: the segment at an address that is free everywhere, the memory that the ranks of the
-// node share, the fault backend, the ways of bulk copies. Collective; a failure is a StartFailure on every rank.
+// Building a rank's node at start-up: the segment at an address that is free everywhere, the memory that the ranks of
+// the node share, the fault backend, the ways of bulk copies. Collective; a failure is a StartFailure on every rank.
 #pragma once
 
 #include "libdsm/runtime/node.hpp"

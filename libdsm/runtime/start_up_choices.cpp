@@ -23,7 +23,8 @@ constexpr std::uint64_t cache_pages_min = 16;
 
 /// What the control group allows, or what the machine has.
 std::uint64_t memory_bytes() {
-    auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    auto bytes =
+        static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     if (std::FILE *file = std::fopen("/sys/fs/cgroup/memory.max", "re")) {
         unsigned long long limit = 0;
         if (std::fscanf(file, "%llu", &limit) == 1 && limit > 0) { bytes = std::min<std::uint64_t>(bytes, limit); }

@@ -14,6 +14,8 @@ struct Statistics {
     Count lock_hand_overs{0}, wake_ups{0};
 };
 
-inline void count(Statistics::Count &counter, std::uint64_t by = 1) { counter.fetch_add(by, std::memory_order_relaxed); }
+inline void count(Statistics::Count &counter, std::uint64_t by = 1) {
+    counter.fetch_add(by, std::memory_order_relaxed);
+}
 
 } // namespace dsm::rt

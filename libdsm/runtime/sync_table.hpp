@@ -36,7 +36,9 @@ public:
             SyncEntry &entry = entries_[at];
             std::uint64_t found = entry.key.load(std::memory_order_acquire);
             if (found == key) { return entry; }
-            if (found == 0 && entry.key.compare_exchange_strong(found, key, std::memory_order_acq_rel)) { return entry; }
+            if (found == 0 && entry.key.compare_exchange_strong(found, key, std::memory_order_acq_rel)) {
+                return entry;
+            }
             if (found == key) { return entry; }
         }
         DSM_CHECK(false, "Y1 fewer than two million synchronisation objects are in use", id.value);

@@ -22,7 +22,8 @@ public:
     /// Returns true when this is now the earliest one. A key may be added twice: it then runs twice.
     bool add(Nanoseconds at, std::uint64_t key) {
         lock_.lock();
-        DSM_CHECK(size_ < static_cast<std::ptrdiff_t>(heap_.size()), "E2 at most one timer for each page that holds requests back", key);
+        DSM_CHECK(size_ < static_cast<std::ptrdiff_t>(heap_.size()),
+                  "E2 at most one timer for each page that holds requests back", key);
         heap_[static_cast<std::size_t>(size_++)] = {at, key};
         std::push_heap(heap_.begin(), heap_.begin() + size_, later);
         const bool first = heap_[0].key == key && heap_[0].at == at;

@@ -46,24 +46,28 @@ std::vector<Rank> Topology::ranks_of_this_host() const {
 
 int Topology::place_on_host(Rank rank) const {
     int place = 0;
-    for (std::int32_t other = 0; other < rank.value; ++other) { place += host_of(Rank{other}) == host_of(rank) ? 1 : 0; }
+    for (std::int32_t other = 0; other < rank.value; ++other) {
+        place += host_of(Rank{other}) == host_of(rank) ? 1 : 0;
+    }
     return place;
 }
 
-int usable_cores() {
+Cores count_cores() {
+    Cores cores{1, 1};
     hwloc_topology_t machine{};
-    if (hwloc_topology_init(&machine) != 0) { return 1; }
-    int cores = 0;
+    if (hwloc_topology_init(&machine) != 0) { return cores; }
     if (hwloc_topology_load(machine) == 0) {
-        hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
-        if (allowed != nullptr && hwloc_get_cpubind(machine, allowed, HWLOC_CPUBIND_PROCESS) == 0) {
-            cores = hwloc_get_nbobjs_inside_cpuset_by_type(machine, allowed, HWLOC_OBJ_CORE);
+        cores.of_host = std::max(hwloc_get_nbobjs_by_type(machine, HWLOC_OBJ_CORE), 1);
+        cores.of_rank = cores.of_host;
+        hwloc_bitmap_t bound = hwloc_bitmap_alloc();
+        if (bound != nullptr && hwloc_get_cpubind(machine, bound, HWLOC_CPUBIND_PROCESS) == 0) {
+            const int inside = hwloc_get_nbobjs_inside_cpuset_by_type(machine, bound, HWLOC_OBJ_CORE);
+            if (inside > 0) { cores.of_rank = inside; }
         }
-        if (cores <= 0) { cores = hwloc_get_nbobjs_by_type(machine, HWLOC_OBJ_CORE); }
-        hwloc_bitmap_free(allowed);
+        hwloc_bitmap_free(bound);
     }
     hwloc_topology_destroy(machine);
-    return std::max(cores, 1);
+    return cores;
 }
 
 } // namespace dsm::rt

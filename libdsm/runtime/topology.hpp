@@ -49,7 +49,11 @@ private:
     std::vector<std::vector<Rank>> ranks_of_node_;
 };
 
-/// The number of cores that this process may run on, by hwloc; at least 1.
-int usable_cores();
+/// Cores, by hwloc; at least 1 each.
+struct Cores {
+    int of_host; ///< that any process of ours might run on
+    int of_rank; ///< that this process is bound to (mpirun may bind it to one)
+};
+Cores count_cores();
 
 } // namespace dsm::rt

@@ -1,5 +1,6 @@
-// Wait slots: a thread that waits for a page or a lock stands in a list that begins in that page's or lock's entry. Slots
-// live in the node's shared memory, so that whichever rank of the node makes the page come wakes all who wait for it.
+// Wait slots: a thread that waits for a page or a lock stands in a list that begins in that page's or lock's entry.
+// Slots live in the node's shared memory, so that whichever rank of the node makes the page come wakes all who wait for
+// it.
 #pragma once
 
 #include "libdsm/base/check.hpp"
@@ -41,7 +42,8 @@ public:
         if (number_ != 0) {
             table_.free = table_.slots[number_].next;
         } else {
-            DSM_CHECK(table_.unused + 1 < wait_slots_per_node, "E5 fewer than 65,535 threads of a node wait at once", 0);
+            DSM_CHECK(table_.unused + 1 < wait_slots_per_node, "E5 fewer than 65,535 threads of a node wait at once",
+                      0);
             number_ = ++table_.unused;
         }
         table_.lock.unlock();

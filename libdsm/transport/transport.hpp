@@ -69,7 +69,8 @@ public:
     /// for each packet, cheap calls, and never for records to this rank. Must not call the transport.
     using SentNotice = void (*)(void *context, Rank to);
     virtual void set_sent_notice(SentNotice notice, void *context) noexcept = 0;
-    /// Receives what has arrived and completes sends. Returns the number of records handed over.
+    /// Flushes, completes sends and receives what has arrived, a bounded number of packets. Returns the number of
+    /// records handed over.
     virtual std::size_t poll(RecordHandler &handler) = 0;
     /// True when no send is incomplete and no record waits here, to this rank or another: only then may the rank sleep.
     /// In Open MPI's shared memory a send of more than 256 bytes is complete only when its receiver has polled.
@@ -80,7 +81,8 @@ public:
     /// Opens `window` (the service view, the same size on all ranks) to writes of all ranks. Collective, blocks.
     /// Returns an empty string, or the reason why there are no one-sided copies (the same on all ranks).
     virtual std::string open_window(std::span<std::byte> window) = 0;
-    /// Writes bytes to `offset` of rank `to`'s window; returns when they are in place there.
+    /// Writes bytes to `offset` of rank `to`'s window; returns when they are in place there. Blocks: where the network
+    /// has no remote memory access, until `to` is inside MPI (polls or puts itself), so a sleeper is to be woken first.
     virtual void put(Rank to, std::uint64_t offset, std::span<const std::byte> bytes) = 0;
 
     virtual TransportCounts counts() const noexcept = 0;

@@ -91,6 +91,15 @@ TEST(AreaMapper, WhatIsClosedFaultsAgainAndKeepsItsFrames) {
     EXPECT_EQ(end.exit_code, 0);
 }
 
+TEST(AreaMapper, OpeningMakesNoFramePresent) {
+    const RankEnd end = run_process([] {
+        SoloNode node(64 * area_bytes);
+        node.word(0) = 1;
+        EXPECT_EQ(node.store.present_bytes(), page_bytes);
+    });
+    EXPECT_EQ(end.exit_code, 0);
+}
+
 TEST(AreaMapper, AnAreaOutsideEveryAllocationCrashes) {
     const RankEnd end = run_process([] {
         SoloNode node(64 * area_bytes);

@@ -22,11 +22,11 @@ public:
         : world_(world), node_(node), page_(page), entry_(world.at(node, page)) {}
 
     void send(NodeId to, const PageMessage &message) override {
-        if (to.value == node_ || to.value >= world_.options_.nodes) { return world_.fail("a message to nobody"); }
-        if (message.kind == PageMessageKind::WriteRequest && message.sends > world_.options_.nodes - 1) {
+        if (to.value == node_ || to.value >= world_.options_->nodes) { return world_.fail("a message to nobody"); }
+        if (message.kind == PageMessageKind::WriteRequest && message.sends > world_.options_->nodes - 1) {
             world_.fail("S7 a write request was sent on more than N - 1 times");
         }
-        if (message.kind == PageMessageKind::ReadRequest && message.sends > world_.options_.nodes) {
+        if (message.kind == PageMessageKind::ReadRequest && message.sends > world_.options_->nodes) {
             world_.fail("S7 a read request was sent on more than N times");
         }
         Packet packet{world_.next_packet_id_++, to, {}, garbage};
@@ -68,7 +68,7 @@ public:
         note("  freed");
         ++world_.frees_done;
         world_.last_written_[page_] = {};
-        for (unsigned node = 0; node < world_.options_.nodes; ++node) {
+        for (unsigned node = 0; node < world_.options_->nodes; ++node) {
             if (world_.access(node, page_) != Access::None) { world_.fail("a freed page is readable somewhere"); }
         }
     }
@@ -89,22 +89,28 @@ private:
     NodePage &entry_;
 };
 
-World::World(const WorldOptions &options, SetPool &pool)
-    : options_(options), homes_(options.homes), pool_(&pool), entries_(std::size_t{options.nodes} * options.pages),
-      last_written_(options.pages) {
-    for (NodePage &entry : entries_) { entry = NodePage{PageState{}, garbage, false}; }
-    for (unsigned page = static_cast<unsigned>(homes_.size()); page < options.pages; ++page) {
-        homes_.push_back(page % options.nodes);
+namespace {
+std::shared_ptr<const WorldOptions> completed(const WorldOptions &options) {
+    const auto all = std::make_shared<WorldOptions>(options);
+    for (unsigned page = static_cast<unsigned>(all->homes.size()); page < all->pages; ++page) {
+        all->homes.push_back(page % all->nodes);
     }
-    options_.first_touch.resize(options.pages);
+    all->first_touch.resize(all->pages);
+    return all;
 }
+} // namespace
+
+World::World(const WorldOptions &options, SetPool &pool)
+    : options_(completed(options)), pool_(&pool),
+      entries_(std::size_t{options.nodes} * options.pages, NodePage{PageState{}, garbage, false}),
+      last_written_(options.pages) {}
 
 PageContext World::context(unsigned node, unsigned page) const {
     return {.page = PageId{page},
             .self = NodeId{static_cast<std::uint16_t>(node)},
-            .home = NodeId{static_cast<std::uint16_t>(homes_[page])},
-            .node_count = static_cast<std::uint16_t>(options_.nodes),
-            .first_touch = options_.first_touch[page]};
+            .home = NodeId{static_cast<std::uint16_t>(home(page))},
+            .node_count = static_cast<std::uint16_t>(options_->nodes),
+            .first_touch = options_->first_touch[page]};
 }
 
 void World::fail(const std::string &what) {
@@ -125,7 +131,7 @@ void World::note(unsigned node, unsigned page, const std::string &event) {
 /// Runs one event: step(machine, state, context, effects).
 template <class Step> void World::run(unsigned node, unsigned page, const std::string &event, Step step) {
     note(node, page, event);
-    const SequentialProtocol machine(*pool_, options_.limits, options_.mutation);
+    const SequentialProtocol machine(*pool_, options_->limits, options_->mutation);
     Effects effects(*this, node, page);
     step(machine, at(node, page).state, context(node, page), effects);
     check_page(page);
@@ -156,7 +162,7 @@ Eviction World::evict(unsigned node, unsigned page, TimeUs now_us) {
 }
 
 void World::free_block(unsigned page, TimeUs now_us) {
-    run(homes_[page], page, "frees",
+    run(home(page), page, "frees",
         [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_free(state, in, now_us, effects); });
 }
 
@@ -174,7 +180,7 @@ void World::deliver(std::size_t packet_index, TimeUs now_us) {
     if (packet_index + 1 < network.size()) { network[packet_index] = std::move(network.back()); }
     network.pop_back();
     const unsigned node = packet.to.value;
-    const auto message = decode_page_message(packet.record, options_.nodes);
+    const auto message = decode_page_message(packet.record, options_->nodes);
     if (!message) { return fail("a message of ours is malformed"); }
     const auto page = static_cast<unsigned>(message->page.value);
     if (message->contents == Contents::Bytes) {
@@ -207,13 +213,13 @@ void World::write(unsigned node, unsigned page, unsigned word, std::uint64_t tag
 }
 
 bool World::is_freeing(unsigned page) const {
-    const PageState &state = at(homes_[page], page).state;
+    const PageState &state = at(home(page), page).state;
     return has(state, Flag::Freeing) || has(state, Flag::FreeWanted);
 }
 
 unsigned World::frames_of(unsigned node) const {
     unsigned frames = 0;
-    for (unsigned page = 0; page < options_.pages; ++page) { frames += at(node, page).has_frame ? 1 : 0; }
+    for (unsigned page = 0; page < options_->pages; ++page) { frames += at(node, page).has_frame ? 1 : 0; }
     return frames;
 }
 
@@ -226,14 +232,15 @@ void World::check_page(unsigned page) {
 
 /// S3 (one owner or one ownership under way), S10.
 void World::check_owner(unsigned page) {
-    unsigned owners = is_initialised(at(homes_[page], page).state) ? 0 : 1;
+    unsigned owners = is_initialised(at(home(page), page).state) ? 0 : 1;
     for (const Packet &packet : network) {
         owners += packet.page() == page && packet.kind() == PageMessageKind::Grant ? 1 : 0;
     }
-    for (unsigned node = 0; node < options_.nodes; ++node) {
+    for (unsigned node = 0; node < options_->nodes; ++node) {
         const NodePage &entry = at(node, page);
         if (!owns(entry.state)) { continue; }
         ++owners;
+        if (has(entry.state, Flag::Freeing)) { continue; } // Its bytes are not wanted any more.
         if (is_zero(entry.state)) {
             if (last_written_[page] != Words{}) { fail("S10 a written page counts as zero" + where(node, page)); }
         } else if (!entry.has_frame || entry.frame != last_written_[page]) {
@@ -248,7 +255,7 @@ void World::check_copies(unsigned page) {
     unsigned writers = 0;
     unsigned with_access = 0;
     const NodePage *settled_owner = nullptr;
-    for (unsigned node = 0; node < options_.nodes; ++node) {
+    for (unsigned node = 0; node < options_->nodes; ++node) {
         const NodePage &entry = at(node, page);
         writers += entry.state.access == Access::Write ? 1 : 0;
         with_access += entry.state.access != Access::None ? 1 : 0;
@@ -259,7 +266,7 @@ void World::check_copies(unsigned page) {
     }
     if (writers > 1 || (writers == 1 && with_access > 1)) { fail("S1 a writer is not alone" + where(0, page)); }
     if (settled_owner == nullptr) { return; }
-    for (unsigned node = 0; node < options_.nodes; ++node) {
+    for (unsigned node = 0; node < options_->nodes; ++node) {
         const PageState &state = at(node, page).state;
         if (state.access == Access::Read && !owns(state) &&
             !settled_owner->state.copyset.contains(NodeId{static_cast<std::uint16_t>(node)}, *pool_)) {
@@ -270,16 +277,16 @@ void World::check_copies(unsigned page) {
 
 /// S3: hints are free of cycles and end at the owner or at a node whose write request is on its way.
 void World::check_hints(unsigned page) {
-    for (unsigned start = 0; start < options_.nodes; ++start) {
+    for (unsigned start = 0; start < options_->nodes; ++start) {
         unsigned node = start;
         for (unsigned hops = 0;; ++hops) {
             const PageState &state = at(node, page).state;
             const bool is_end = is_initialised(state)
                                     ? owns(state) || state.pending == Pending::Write || state.pending == Pending::Own
-                                    : node == homes_[page];
+                                    : node == home(page);
             if (is_end) { break; }
-            if (hops > options_.nodes) { return fail("S3 hints run in a circle" + where(start, page)); }
-            node = is_initialised(state) ? state.hint.value : homes_[page];
+            if (hops > options_->nodes) { return fail("S3 hints run in a circle" + where(start, page)); }
+            node = is_initialised(state) ? state.hint.value : home(page);
         }
     }
 }
@@ -287,8 +294,8 @@ void World::check_hints(unsigned page) {
 void World::check_quiet() {
     if (!network.empty()) { return; }
     bool are_sets_small = true;
-    for (unsigned page = 0; page < options_.pages; ++page) {
-        for (unsigned node = 0; node < options_.nodes; ++node) {
+    for (unsigned page = 0; page < options_->pages; ++page) {
+        for (unsigned node = 0; node < options_->nodes; ++node) {
             const PageState &state = at(node, page).state;
             are_sets_small = are_sets_small && state.copyset.count() <= NodeSet::inline_max;
             if (!is_initialised(state)) { continue; }

@@ -96,14 +96,16 @@ public:
     void check_quiet();
 
     [[nodiscard]] const NodePage &at(unsigned node, unsigned page) const {
-        return entries_[page * options_.nodes + node];
+        return entries_[page * options_->nodes + node];
     }
-    NodePage &at(unsigned node, unsigned page) { return entries_[page * options_.nodes + node]; }
+    NodePage &at(unsigned node, unsigned page) { return entries_[page * options_->nodes + node]; }
     [[nodiscard]] Access access(unsigned node, unsigned page) const {
         return protocol::access_of(at(node, page).state);
     }
     [[nodiscard]] const Words &last_written(unsigned page) const { return last_written_[page]; }
-    [[nodiscard]] unsigned home(unsigned page) const { return homes_[page]; }
+    /// Gives the last write another name, for an explorer that keeps few.
+    void settle_last_written(unsigned page, unsigned word, std::uint64_t tag) { last_written_[page][word] = tag; }
+    [[nodiscard]] unsigned home(unsigned page) const { return options_->homes[page]; }
     [[nodiscard]] bool is_freeing(unsigned page) const;
     [[nodiscard]] unsigned frames_of(unsigned node) const;
 
@@ -131,8 +133,7 @@ private:
     void check_hints(unsigned page);
     [[nodiscard]] std::string where(unsigned node, unsigned page) const;
 
-    WorldOptions options_;
-    std::vector<unsigned> homes_;
+    std::shared_ptr<const WorldOptions> options_;
     protocol::SetPool *pool_;
     std::vector<NodePage> entries_;
     std::vector<Words> last_written_;

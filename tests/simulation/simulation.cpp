@@ -2,6 +2,7 @@
 #include "tests/simulation/simulation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dsm::protocol_test {
 using namespace dsm::protocol;
@@ -33,7 +34,7 @@ Simulation::Simulation(const SimulationOptions &options, SetPool &pool, std::vec
       delay_us_max_(random_.one_in(2) ? 50 : 1'000) {
     world_.trace = trace;
     const unsigned threads_per_node = random_.between(1, 3);
-    const unsigned accesses = std::max(4U, 160 / (world_options_.nodes * threads_per_node));
+    const unsigned accesses = std::max(4U, 600 / (world_options_.nodes * threads_per_node));
     for (unsigned node = 0; node < world_options_.nodes; ++node) {
         for (unsigned i = 0; i < threads_per_node; ++i) {
             threads_.push_back({node, accesses, false, false, 0, 0, Access::None});
@@ -99,12 +100,13 @@ TimeUs Simulation::network_delay_us() {
 }
 
 void Simulation::collect() {
-    for (const Packet &packet : world_.network) {
-        if (packet.id < first_packet_to_schedule_) { continue; }
+    // What the last step sent stands at the end.
+    std::size_t first = world_.network.size();
+    while (first > 0 && world_.network[first - 1].id >= first_packet_to_schedule_) { --first; }
+    for (; first < world_.network.size(); ++first) {
+        const Packet &packet = world_.network[first];
         add_event(network_delay_us(), EventKind::Deliver, packet.to.value, 0, packet.id);
-    }
-    for (const Packet &packet : world_.network) {
-        first_packet_to_schedule_ = std::max(first_packet_to_schedule_, packet.id + 1);
+        first_packet_to_schedule_ = packet.id + 1;
     }
     for (const Timer &timer : world_.timers) {
         add_event(timer.at_us + random_.below(20), EventKind::Timer, timer.node, timer.page);
@@ -148,22 +150,17 @@ void Simulation::run_thread(unsigned index) {
 
 void Simulation::access_page(unsigned index) {
     Thread &thread = threads_[index];
-    world_.accessed(thread.node, thread.page, now_us_);
-    // Being stepped may have let others have the page: the thread's access comes with its mapping, under one lock.
-    if (world_.access(thread.node, thread.page) < thread.wanted) {
-        thread.waits = true;
-        world_.wakes.push_back({thread.node, thread.page});
-        return;
-    }
     if (thread.wanted == Access::Write) {
         world_.write(thread.node, thread.page, thread.word, next_tag_++);
     } else {
         world_.read(thread.node, thread.page, thread.word);
     }
+    // In a program the access follows the mapping within the residence time; here it comes just before.
+    world_.accessed(thread.node, thread.page, now_us_);
     ++result_.accesses;
     thread.is_busy = false;
     --thread.accesses_left;
-    if (random_.one_in(25)) {
+    if (random_.one_in(25) && world_.access(thread.node, thread.page) != Access::None) {
         world_.pin(thread.node, thread.page);
         add_event(now_us_ + random_.below(500), EventKind::Unpin, thread.node, thread.page);
     }

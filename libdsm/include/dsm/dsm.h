@@ -100,12 +100,13 @@ typedef enum dsm_memory {
 /** Attributes of dsm_alloc(). Start from DSM_ALLOC_ATTR_INITIALIZER. */
 typedef struct dsm_alloc_attr {
     dsm_homes_t homes;
-    int home_rank;       /**< for DSM_HOMES_ONE: 0 <= home_rank < dsm_size() */
-    size_t block_size;   /**< unit of coherence in bytes: a power of two from 4096 to 2 MiB; 0 stands for 4096 */
+    int home_rank;     /**< for DSM_HOMES_ONE: 0 <= home_rank < dsm_size() */
+    size_t block_size; /**< unit of coherence in bytes: a power of two from 4096 to 2 MiB; 0 stands for 4096 */
     dsm_memory_t memory;
 } dsm_alloc_attr_t;
 
-#define DSM_ALLOC_ATTR_INITIALIZER {DSM_HOMES_CYCLIC, 0, 0, DSM_SEQUENTIAL}
+#define DSM_ALLOC_ATTR_INITIALIZER                                                                                     \
+    { DSM_HOMES_CYCLIC, 0, 0, DSM_SEQUENTIAL }
 
 /**
  * Allocates zeroed shared memory with attributes. Collective, blocking; every rank gets the same address, a multiple
@@ -129,10 +130,15 @@ DSM_API int dsm_home(const void *address);
  * never read. Not recursive; error-checking: a thread that owns it gets EDEADLK from a second lock, and unlock by a
  * thread that does not own it gives EPERM.
  */
-typedef struct dsm_mutex { uint64_t dsm_opaque[2]; } dsm_mutex_t;
+typedef struct dsm_mutex {
+    uint64_t dsm_opaque[2];
+} dsm_mutex_t;
 /** Reserved: pass NULL. */
 typedef struct dsm_mutexattr dsm_mutexattr_t;
-#define DSM_MUTEX_INITIALIZER {{0, 0}}
+#define DSM_MUTEX_INITIALIZER                                                                                          \
+    {                                                                                                                  \
+        { 0, 0 }                                                                                                       \
+    }
 
 /** Sends no message and need not be called on zeroed memory. @return 0; EINVAL outside shared memory. */
 DSM_API int dsm_mutex_init(dsm_mutex_t *mutex, const dsm_mutexattr_t *attr);
@@ -146,10 +152,15 @@ DSM_API int dsm_mutex_trylock(dsm_mutex_t *mutex);
 DSM_API int dsm_mutex_unlock(dsm_mutex_t *mutex);
 
 /** A condition variable, by address in shared memory like dsm_mutex_t; any zeroed one is valid. */
-typedef struct dsm_cond { uint64_t dsm_opaque[2]; } dsm_cond_t;
+typedef struct dsm_cond {
+    uint64_t dsm_opaque[2];
+} dsm_cond_t;
 /** Reserved: pass NULL. */
 typedef struct dsm_condattr dsm_condattr_t;
-#define DSM_COND_INITIALIZER {{0, 0}}
+#define DSM_COND_INITIALIZER                                                                                           \
+    {                                                                                                                  \
+        { 0, 0 }                                                                                                       \
+    }
 
 DSM_API int dsm_cond_init(dsm_cond_t *cond, const dsm_condattr_t *attr);
 /** @return 0; EBUSY when threads wait on it (asks the home; blocks for the answer); EINVAL. */
@@ -168,10 +179,15 @@ DSM_API int dsm_cond_broadcast(dsm_cond_t *cond);
  * A barrier for a number of threads, of any ranks. It stands in shared memory; a zeroed one is a barrier for as many
  * threads as there are ranks.
  */
-typedef struct dsm_barrier { uint64_t dsm_opaque[2]; } dsm_barrier_t;
+typedef struct dsm_barrier {
+    uint64_t dsm_opaque[2];
+} dsm_barrier_t;
 /** Reserved: pass NULL. */
 typedef struct dsm_barrierattr dsm_barrierattr_t;
-#define DSM_BARRIER_INITIALIZER {{0, 0}}
+#define DSM_BARRIER_INITIALIZER                                                                                        \
+    {                                                                                                                  \
+        { 0, 0 }                                                                                                       \
+    }
 /** What dsm_barrier_wait() returns to exactly one of the threads. */
 #define DSM_BARRIER_SERIAL_THREAD (-1)
 
@@ -196,14 +212,14 @@ typedef struct dsm_statistics {
     uint64_t faults_served_here; /**< of both: served without a message, the page being at the node */
     uint64_t messages_sent;      /**< active messages to other ranks, before they are put together */
     uint64_t messages_received;
-    uint64_t packets_sent;       /**< MPI messages that carried them */
-    uint64_t bytes_sent;         /**< bytes of those, page contents included */
-    uint64_t pages_sent;         /**< pages (blocks) whose contents this rank sent to another node */
-    uint64_t page_copies;        /**< copies of page contents made by this rank, in memory or by MPI */
-    uint64_t invalidations;      /**< copies given up on request */
-    uint64_t evictions;          /**< frames given up to stay within DSM_CACHE */
-    uint64_t lock_hand_overs;    /**< lock tokens this rank sent to another node */
-    uint64_t wake_ups;           /**< times a sleeping thread of this rank was woken */
+    uint64_t packets_sent;    /**< MPI messages that carried them */
+    uint64_t bytes_sent;      /**< bytes of those, page contents included */
+    uint64_t pages_sent;      /**< pages (blocks) whose contents this rank sent to another node */
+    uint64_t page_copies;     /**< copies of page contents made by this rank, in memory or by MPI */
+    uint64_t invalidations;   /**< copies given up on request */
+    uint64_t evictions;       /**< frames given up to stay within DSM_CACHE */
+    uint64_t lock_hand_overs; /**< lock tokens this rank sent to another node */
+    uint64_t wake_ups;        /**< times a sleeping thread of this rank was woken */
 } dsm_statistics_t;
 
 /** Fills *statistics. Never blocks; the counts of running operations may be missing. @return 0; EPERM; EINVAL. */

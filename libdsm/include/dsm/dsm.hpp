@@ -49,8 +49,8 @@ struct alloc_attr : dsm_alloc_attr_t {
  * dsm_free(array.data()). Throws std::bad_alloc, or std::system_error for bad attributes.
  */
 template <class T>
-    requires std::is_trivially_copyable_v<T>
-std::span<T> alloc_array(std::size_t count, const dsm_alloc_attr_t &attr = alloc_attr()) {
+requires std::is_trivially_copyable_v<T> std::span<T> alloc_array(std::size_t count,
+                                                                  const dsm_alloc_attr_t &attr = alloc_attr()) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) { throw std::bad_alloc(); }
     void *block = dsm_alloc(count * sizeof(T), &attr);
     if (block == nullptr) {

@@ -1,11 +1,12 @@
 // The MPI transport under the contract suite, as one rank of a job.
 //
-//   transport_contract [--start library|program|funneled|mixed|split] [--window yes|no|any] [--at-once yes|no]
+//   transport_contract [--start library|program|funneled|mixed|split|abort] [--window yes|no|any] [--at-once yes|no]
 //
 // --start: who starts MPI and how; --window: whether one-sided copies must be there, and --at-once: whether what is
 // sent must be in the receiver's memory when it is complete, on the path that the command line chose.
 #include "contract.hpp"
 #include "dsm/mpi.h"
+#include "libdsm/base/check.hpp"
 #include "libdsm/base/log.hpp"
 #include "libdsm/transport/start.hpp"
 #include "shared_flag.hpp"
@@ -17,6 +18,8 @@
 #include <mpi.h>
 #include <string>
 #include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace dsm::transport {
@@ -47,8 +50,9 @@ void receivers_need_no_help(Transport &transport) {
     for (int sender = 0; sender < transport.size() && transport.size() > 1; ++sender) {
         const Rank from{sender};
         const Rank to{(sender + 1) % transport.size()};
+        const bool at_once = transport.arrives_at_once(transport.rank() == from ? to : from);
         for (int repeat = 0; repeat < repeats; ++repeat, done += 2) {
-            const int records = transport.arrives_at_once(to) && repeat % 2 == 1 ? 10 : 1;
+            const int records = at_once && repeat % 2 == 1 ? 10 : 1;
             Count count;
             if (transport.rank() == from) {
                 const std::vector<std::byte> body(transport.record_bytes_max(to));
@@ -60,8 +64,7 @@ void receivers_need_no_help(Transport &transport) {
             if (transport.rank() == to) {
                 transport.poll(count);
                 transport.poll(count);
-                require(!transport.arrives_at_once(from) || count.records == records,
-                        "two polls did not find what is said to arrive at once");
+                require(!at_once || count.records == records, "two polls did not find what is said to arrive at once");
                 while (count.records < records) { transport.poll(count); }
                 steps.raise();
             }
@@ -158,7 +161,19 @@ void check_split(const Options &options) {
     MPI_Finalize();
 }
 
+/// The highest rank ends the job while another thread of it is inside MPI all the time and the others wait.
+[[noreturn]] void check_abort() {
+    TransportResult result = make_job_transport({});
+    Transport &transport = *result.transport;
+    std::thread poller([&] {
+        for (Count count;;) { transport.poll(count); }
+    });
+    if (transport.rank().value == transport.size() - 1) { end_job(exit_silent_peer, "the test ends the job"); }
+    while (true) { ::pause(); }
+}
+
 void run(const Options &options) {
+    if (options.start == "abort") { check_abort(); }
     if (options.start == "funneled") { return check_refusal(MPI_THREAD_FUNNELED); }
     if (options.start == "mixed") {
         const char *rank = std::getenv("OMPI_COMM_WORLD_RANK");

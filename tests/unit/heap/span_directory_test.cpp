@@ -101,6 +101,29 @@ TEST_P(RandomDirectory, AgreesWithTheModel) {
 }
 INSTANTIATE_TEST_SUITE_P(Sizes, RandomDirectory, testing::Values(32U, 33U, 100U, 127U, 1000U));
 
+// What the directory does not do today: give back a part of what was taken together.
+TEST(SpanFreeSpace, TakesAndGivesBackInAnyPieces) {
+    constexpr std::uint32_t chunk_count = 200;
+    const test::SparseMemory memory(SpanFreeSpace::region_bytes(chunk_count));
+    SpanFreeSpace space(memory.base(), chunk_count);
+    space.format();
+    FlatModel model(chunk_count);
+    std::mt19937 random(11);
+    for (int step = 0; step < 20'000; ++step) {
+        const std::uint32_t count = 1 + below(random, 60);
+        const std::uint32_t first = below(random, chunk_count - count + 1);
+        const bool take = random() % 2 == 0;
+        take ? space.take({first}, count) : space.give_back({first}, count);
+        model.set(first, count, take);
+        const std::uint32_t wanted = 1 + below(random, 40);
+        const std::uint32_t alignment = 1U << below(random, 5);
+        const auto found = space.find(wanted, alignment);
+        const auto expected = model.first_fit(wanted, alignment);
+        ASSERT_EQ(found.has_value(), expected.has_value()) << "step " << step;
+        if (found) { ASSERT_EQ(found->value, *expected) << "step " << step; }
+    }
+}
+
 TEST(SpanDirectory, FreesInSteps) {
     Fixture fixture(32, 10);
     SpanDirectory &directory = fixture.directory;
