@@ -17,7 +17,7 @@ source "$(dirname "$0")/environment.sh"
 user=dsm
 uid=1000
 registry_seconds=60
-base=${DSM_CI_BASE:-docker.io/library/debian:12}
+base=${DSM_CI_BASE:-debian:12}
 
 # The first engine that answers; docker's client may be there without its daemon.
 find_engine() {

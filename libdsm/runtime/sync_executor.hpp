@@ -16,7 +16,7 @@ public:
         post(agent(to), message);
     }
     void send(NodeId to, const sync::ConditionMessage &message) override {
-        const bool to_waiter = to != sync_.home_of(id_);
+        const bool to_waiter = to == message.waiter.node && to != sync_.home_of(id_);
         post(to_waiter ? message.waiter.rank : agent(to), message);
     }
     void send(NodeId to, const sync::BarrierMessage &message) override { post(agent(to), message); }

@@ -14,6 +14,12 @@ constexpr int serial_thread = -1; ///< DSM_BARRIER_SERIAL_THREAD
 /// The object number under which the barrier of all ranks is known; no object stands there.
 constexpr LockId all_ranks{~std::uint64_t{0} >> 8U};
 
+bool goes_to_waiter(sync::ConditionMessageKind kind) {
+    using Kind = sync::ConditionMessageKind;
+    return kind != Kind::Enqueue && kind != Kind::Signal && kind != Kind::Broadcast && kind != Kind::Cancel &&
+           kind != Kind::Query;
+}
+
 class Held {
 public:
     explicit Held(FutexMutex &mutex) : mutex_(mutex) { mutex_.lock(); }
@@ -267,7 +273,7 @@ void Synchronisation::on_record(std::int32_t, std::span<const std::byte> record)
 }
 
 void Synchronisation::on_condition(const sync::ConditionMessage &message) {
-    if (sync::is_answer(message.kind)) {
+    if (goes_to_waiter(message.kind)) {
         SyncExecutor(*this, message.condition).deliver_here(message);
     } else {
         step_condition(message);

@@ -1,9 +1,9 @@
 // Barriers. TreeBarrier is the one of all nodes: ranks are combined inside a node by the caller, nodes along a tree
-// (Mellor-Crummey and Scott 1991; theirs spins on flags, ours sends). CountedBarrier is the one of a number of threads of
-// any ranks: arrivals are counted at its home node, and threads are let go by ticket.
+// (Mellor-Crummey and Scott 1991; theirs spins on flags, ours sends). CountedBarrier is the one of a number of threads
+// of any ranks: arrivals are counted at its home node, and threads are let go by ticket.
 //
-// Both are stepped under the lock of their entry, in memory that the ranks of the node share. Zeroed memory is a barrier
-// that nobody has come to.
+// Both are stepped under the lock of their entry, in memory that the ranks of the node share. Zeroed memory is a
+// barrier that nobody has come to.
 #pragma once
 
 #include "libdsm/base/ids.hpp"
@@ -35,8 +35,8 @@ enum class BarrierResult : std::uint8_t {
 
 struct BarrierMessage {
     BarrierMessageKind kind;
-    BarrierResult result;       ///< CountedDepart
-    bool busy;                  ///< QueryReply
+    BarrierResult result; ///< CountedDepart
+    bool busy;            ///< QueryReply
     NodeId from;
     Rank rank;                  ///< Query, QueryReply: who asks; CountedArrive, CountedDepart: unused
     WaitSlot slot;              ///< Query, QueryReply: who asks
@@ -63,9 +63,9 @@ enum class BarrierMutation : std::uint8_t { None, LeafForgotten, TwoSerials, Ope
 // ---- All nodes ----
 
 struct TreeBarrierState {
-    std::uint32_t generation;     ///< openings so far at this node
-    std::uint16_t arrived_below;  ///< children whose TreeArrive for this generation is here (B1)
-    bool arrived_here;            ///< the node's own ranks have all come
+    std::uint32_t generation;    ///< openings so far at this node
+    std::uint16_t arrived_below; ///< children whose TreeArrive for this generation is here (B1)
+    bool arrived_here;           ///< the node's own ranks have all come
 };
 
 struct TreeBarrierContext {
@@ -107,8 +107,8 @@ struct CountedBarrierContext {
     LockId barrier;
     NodeId self;
     NodeId home;
-    std::span<WaitRecord> records;      ///< one for each thread of this node
-    RecordPool<BarrierRecord> pool;     ///< used at the home
+    std::span<WaitRecord> records;  ///< one for each thread of this node
+    RecordPool<BarrierRecord> pool; ///< used at the home
     BarrierMutation mutation = BarrierMutation::None;
 };
 

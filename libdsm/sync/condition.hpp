@@ -29,6 +29,13 @@ enum class ConditionMessageKind : std::uint8_t {
     QueryReply = 26,     ///< to who asked: `busy`
 };
 
+/// True for the kinds that go from the home to a waiter, for on_wait_message(); the others are for the home's step().
+constexpr bool is_answer(ConditionMessageKind kind) noexcept {
+    using Kind = ConditionMessageKind;
+    return kind == Kind::EnqueueAck || kind == Kind::EnqueueRefused || kind == Kind::Wake || kind == Kind::CancelAck ||
+           kind == Kind::CancelLate || kind == Kind::QueryReply;
+}
+
 /// A thread that waits (or asks), and which of its waits it is.
 struct ConditionWaiter {
     NodeId node;

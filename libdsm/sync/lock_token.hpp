@@ -1,7 +1,8 @@
 // The token of a mutex: the right to hold it, which travels between nodes along probable owners and stays where it was
 // last used. Path reversal and a distributed queue after Naimi and Trehel (1987; with Arnold 1996), the probable owners
 // of Li and Hudak (1989). Ours: the threads of a node share the token in shared memory, with a fast path of one
-// compare-and-swap; they let newcomers pass for a bounded number of times; and a try borrows the token instead of moving it.
+// compare-and-swap; they let newcomers pass for a bounded number of times; and a try borrows the token instead of
+// moving it.
 //
 // One LockState per lock and node stands in memory that the node's ranks share. step() is called under the lock of its
 // table entry; lock_fast() and unlock_fast() are called without it, at any time. Zeroed memory is a lock not used yet.
@@ -50,10 +51,10 @@ constexpr std::uint64_t lock_next_waiting = std::uint64_t{1} << 61; ///< set exa
 constexpr std::uint64_t lock_borrowed = std::uint64_t{1} << 60;     ///< the holder borrowed it from `peer` (L9)
 
 struct LockState {
-    std::uint64_t word;       ///< through std::atomic_ref alone
-    NodeId hint;              ///< probable owner; oneself exactly when this node is a root without `next` (L4)
-    NodeId next;              ///< to whom the token goes from here, or no_node
-    NodeId peer;              ///< the lender (lock_borrowed) or the borrower (Lent), else no_node (L9)
+    std::uint64_t word; ///< through std::atomic_ref alone
+    NodeId hint;        ///< probable owner; oneself exactly when this node is a root without `next` (L4)
+    NodeId next;        ///< to whom the token goes from here, or no_node
+    NodeId peer;        ///< the lender (lock_borrowed) or the borrower (Lent), else no_node (L9)
     TokenPhase phase;
     bool head_woken;          ///< the first of the queue was woken and has not retried yet (L7)
     std::uint16_t hand_overs; ///< times a local thread took the lock while `next` waited (L10)
@@ -63,7 +64,15 @@ struct LockState {
 };
 
 /// Bugs planted for the tests; None in every product.
-enum class LockMutation : std::uint8_t { None, HintNotTurned, NextForgotten, HeadNotWoken, TokenKept, FlagNotRaised, TryTakesHeld };
+enum class LockMutation : std::uint8_t {
+    None,
+    HintNotTurned,
+    NextForgotten,
+    HeadNotWoken,
+    TokenKept,
+    FlagNotRaised,
+    TryTakesHeld
+};
 
 /// What is fixed for a lock, and who we are. Given with every event.
 struct LockContext {
@@ -99,9 +108,9 @@ enum class LockEventKind : std::uint8_t {
 
 struct LockEvent {
     LockEventKind kind;
-    WaitSlot slot;                ///< all but Unlock and Message: the thread's record
-    LockOwner owner;              ///< all but Message: the thread
-    const LockMessage *message;   ///< Message alone
+    WaitSlot slot;              ///< all but Unlock and Message: the thread's record
+    LockOwner owner;            ///< all but Message: the thread
+    const LockMessage *message; ///< Message alone
 };
 
 enum class LockOutcome : std::uint8_t { None, Acquired, Wait, Busy, Deadlock, TimedOut, Released, NotOwner };

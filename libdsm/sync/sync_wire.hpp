@@ -28,8 +28,8 @@ std::size_t encode(const LockMessage &message, std::span<std::byte, sync_message
 std::size_t encode(const ConditionMessage &message, std::span<std::byte, sync_message_bytes_max> out) noexcept;
 std::size_t encode(const BarrierMessage &message, std::span<std::byte, sync_message_bytes_max> out) noexcept;
 
-/// Reads a message from bytes that may be anything: nothing unless the length is exact, the kind is known, and nodes and
-/// flags are in range. `node_count` bounds the nodes.
+/// Reads a message from bytes that may be anything: nothing unless the length is exact, the kind is known, and nodes
+/// and flags are in range. `node_count` bounds the nodes.
 std::optional<LockMessage> decode_lock(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept;
 std::optional<ConditionMessage> decode_condition(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept;
 std::optional<BarrierMessage> decode_barrier(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept;

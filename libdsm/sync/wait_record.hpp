@@ -27,13 +27,23 @@ constexpr LockOwner lock_owner(Rank rank, std::uint32_t thread) noexcept {
 }
 
 /// What a thread does at a counted barrier; also how it learns the end of it.
-enum class BarrierWait : std::uint8_t { Idle, Waiting, Released, Serial, BadCount, NoSpace, Querying, QueryIdle, QueryBusy };
+enum class BarrierWait : std::uint8_t {
+    Idle,
+    Waiting,
+    Released,
+    Serial,
+    BadCount,
+    NoSpace,
+    Querying,
+    QueryIdle,
+    QueryBusy
+};
 
 struct WaitRecord {
-    LockOwner owner;             ///< the waiting thread, while it waits for a lock
-    std::uint32_t next;          ///< slot + 1 of the next in the same queue; 0 at the end. Guarded by the entry's lock
-    std::uint32_t ticket;        ///< counted barrier: this node's number of the arrival
-    bool queued;                 ///< stands in a lock's queue
+    LockOwner owner;      ///< the waiting thread, while it waits for a lock
+    std::uint32_t next;   ///< slot + 1 of the next in the same queue; 0 at the end. Guarded by the entry's lock
+    std::uint32_t ticket; ///< counted barrier: this node's number of the arrival
+    bool queued;          ///< stands in a lock's queue
     BarrierWait barrier;
     std::uint16_t reserved;
     std::uint32_t reserved_too;

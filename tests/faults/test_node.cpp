@@ -15,6 +15,11 @@
 #include <unistd.h>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__)
+/// These tests are about crashes as the kernel makes them, not as a sanitizer reports them.
+extern "C" const char *__asan_default_options() { return "handle_segv=0:handle_sigbus=0"; } // NOLINT
+#endif
+
 namespace dsm::memory::test {
 namespace {
 

@@ -1,0 +1,385 @@
+// The lock machine. Names of invariants (L1 to L10) are those of docs/synchronisation.md.
+#include "libdsm/sync/lock_token.hpp"
+
+#include "libdsm/base/check.hpp"
+
+namespace dsm::sync {
+
+namespace {
+
+/// One step on one lock: the state, who we are, and what to call.
+class LockStep {
+public:
+    LockStep(LockState &state, const LockContext &context, LockEffects &effects) noexcept
+        : state_(state), context_(context), effects_(effects), word_(state.word) {}
+
+    void start_if_unknown() noexcept;
+    LockOutcome on_lock(WaitSlot slot, LockOwner owner);
+    LockOutcome on_retry(WaitSlot slot, LockOwner owner);
+    LockOutcome on_abandon(WaitSlot slot, LockOwner owner);
+    LockOutcome on_try(WaitSlot slot, LockOwner owner);
+    LockOutcome on_try_retry(WaitSlot slot, LockOwner owner);
+    LockOutcome on_unlock(LockOwner owner);
+    void on_message(const LockMessage &message);
+
+private:
+    void on_request(const LockMessage &message);
+    void on_token();
+    void on_try_request(const LockMessage &message);
+    void on_try_grant(const LockMessage &message);
+    void on_try_busy();
+    void on_return(const LockMessage &message);
+
+    bool take_if_free(LockOwner owner);
+    void serve();
+    void hand_to_head();
+    void pass_token();
+    void request_token();
+    void wait_as_next(const LockMessage &message);
+    void forward(const LockMessage &message);
+    bool leave_queue(WaitSlot slot);
+    void send(NodeId to, LockMessageKind kind, NodeId origin, std::uint16_t sends = 0);
+
+    std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
+    LockOwner holder() const noexcept { return LockOwner{word() & lock_owner_mask}; }
+    bool is_free() const noexcept { return state_.phase == TokenPhase::Here && holder().value == 0; }
+    void raise(std::uint64_t flag) noexcept { word_.fetch_or(flag, std::memory_order_relaxed); }
+    void lower(std::uint64_t flag) noexcept { word_.fetch_and(~flag, std::memory_order_relaxed); }
+    bool planted(LockMutation mutation) const noexcept { return context_.mutation == mutation; }
+    WaitRecord &record(WaitSlot slot) const noexcept { return context_.records[slot.value]; }
+
+    LockState &state_;
+    const LockContext &context_;
+    LockEffects &effects_;
+    std::atomic_ref<std::uint64_t> word_;
+};
+
+void LockStep::start_if_unknown() noexcept {
+    if (state_.phase != TokenPhase::Unknown) { return; }
+    const bool here = context_.self == context_.home;
+    state_.hint = context_.home;
+    state_.next = no_node;
+    state_.peer = no_node;
+    state_.phase = here ? TokenPhase::Here : TokenPhase::Absent;
+    if (here) { word_.store(lock_token_here, std::memory_order_release); }
+}
+
+void LockStep::send(NodeId to, LockMessageKind kind, NodeId origin, std::uint16_t sends) {
+    DSM_CHECK(to != context_.self && to.value < context_.node_count, "L4 hints lead to other nodes",
+              context_.lock.value);
+    effects_.send(to, LockMessage{kind, context_.self, origin, sends, context_.lock});
+}
+
+// ---- Threads of this node ----
+
+/// Takes the lock for a thread if the token is here and nobody holds it. Races with lock_fast() and unlock_fast() only.
+bool LockStep::take_if_free(LockOwner owner) {
+    std::uint64_t seen = word();
+    do {
+        const bool held = (seen & lock_owner_mask) != 0 && !planted(LockMutation::TryTakesHeld);
+        if ((seen & lock_token_here) == 0 || held) { return false; }
+    } while (!word_.compare_exchange_weak(seen, (seen & ~lock_owner_mask) | owner.value, std::memory_order_acquire,
+                                          std::memory_order_relaxed));
+    if (state_.next != no_node) { ++state_.hand_overs; }
+    return true;
+}
+
+LockOutcome LockStep::on_lock(WaitSlot slot, LockOwner owner) {
+    DSM_CHECK(!record(slot).queued, "L8 a thread waits once", context_.lock.value);
+    if (holder() == owner) { return LockOutcome::Deadlock; }
+    // The flag goes up before the queue is joined, in one exchange with the look at the holder: otherwise a fast unlock
+    // in between would leave the lock free with nobody woken (L7).
+    for (;;) {
+        if (take_if_free(owner)) { return LockOutcome::Acquired; }
+        std::uint64_t seen = word();
+        const bool is_free_again = (seen & lock_token_here) != 0 && (seen & lock_owner_mask) == 0;
+        if (is_free_again) { continue; }
+        if (planted(LockMutation::FlagNotRaised)) { break; }
+        if (word_.compare_exchange_strong(seen, seen | lock_waiters, std::memory_order_relaxed)) { break; }
+    }
+    record(slot).owner = owner;
+    record(slot).queued = true;
+    state_.queue.push(context_.records, slot);
+    if (state_.phase == TokenPhase::Absent) { request_token(); }
+    return LockOutcome::Wait;
+}
+
+LockOutcome LockStep::on_retry(WaitSlot slot, LockOwner owner) {
+    if (holder() == owner) { return LockOutcome::Acquired; } // it was handed over
+    DSM_CHECK(record(slot).queued, "L8 who waits is queued", context_.lock.value);
+    if (take_if_free(owner)) {
+        leave_queue(slot);
+        return LockOutcome::Acquired;
+    }
+    if (state_.queue.front() == slot) { state_.head_woken = false; }
+    return LockOutcome::Wait;
+}
+
+LockOutcome LockStep::on_abandon(WaitSlot slot, LockOwner owner) {
+    if (holder() == owner) { return LockOutcome::Acquired; }
+    DSM_CHECK(leave_queue(slot), "L8 who waits is queued", context_.lock.value);
+    // A request that is under way stays so: the token is accepted when it comes, and kept or passed on.
+    if (is_free()) { serve(); }
+    return LockOutcome::TimedOut;
+}
+
+/// Takes a slot out of the queue. What was counted for the first of the queue begins anew with the next one.
+bool LockStep::leave_queue(WaitSlot slot) {
+    const bool was_first = !state_.queue.empty() && state_.queue.front() == slot;
+    if (!state_.queue.remove(context_.records, slot)) { return false; }
+    record(slot).queued = false;
+    if (was_first) {
+        state_.head_woken = false;
+        state_.barges = 0;
+    }
+    if (state_.queue.empty()) { lower(lock_waiters); }
+    return true;
+}
+
+LockOutcome LockStep::on_try(WaitSlot slot, LockOwner owner) {
+    if (take_if_free(owner)) { return LockOutcome::Acquired; }
+    // Held or wanted by a thread of this node, or asked for by another try: all of them are "busy" without a message.
+    const bool may_ask = state_.phase == TokenPhase::Absent && (word() & lock_borrowed) == 0 && state_.try_slot == 0;
+    if (!may_ask) { return LockOutcome::Busy; }
+    record(slot).owner = owner;
+    state_.try_slot = slot.value + 1;
+    send(state_.hint, LockMessageKind::TryRequest, context_.self);
+    return LockOutcome::Wait;
+}
+
+LockOutcome LockStep::on_try_retry(WaitSlot slot, LockOwner owner) {
+    if (holder() == owner) { return LockOutcome::Acquired; }
+    return state_.try_slot == slot.value + 1 ? LockOutcome::Wait : LockOutcome::Busy;
+}
+
+LockOutcome LockStep::on_unlock(LockOwner owner) {
+    if (holder() != owner) { return LockOutcome::NotOwner; }
+    if ((word() & lock_borrowed) != 0) {
+        const NodeId lender = state_.peer;
+        state_.peer = no_node;
+        word_.fetch_and(~(lock_owner_mask | lock_borrowed), std::memory_order_release);
+        send(lender, LockMessageKind::Return, context_.self);
+        return LockOutcome::Released;
+    }
+    DSM_CHECK(state_.phase == TokenPhase::Here, "L2 the holder's node has the token", context_.lock.value);
+    word_.fetch_and(~lock_owner_mask, std::memory_order_release);
+    if (!state_.queue.empty()) { ++state_.barges; }
+    serve();
+    return LockOutcome::Released;
+}
+
+/// The token is here and free: another node's turn, or the first of the queue is told. Establishes L6 and L7.
+void LockStep::serve() {
+    const bool waited_for = !state_.queue.empty();
+    if (state_.next != no_node && (!waited_for || state_.hand_overs >= context_.local_hand_overs_max)) {
+        pass_token();
+        if (waited_for) { request_token(); }
+        return;
+    }
+    if (!waited_for) { return; }
+    if (state_.barges > context_.barges_max) {
+        hand_to_head();
+    } else if (!state_.head_woken && !planted(LockMutation::HeadNotWoken)) {
+        state_.head_woken = true;
+        effects_.wake(state_.queue.front());
+    }
+}
+
+/// The first of the queue holds the lock from now on, whether it has woken yet or not. The token is here and free, and
+/// flags are raised, so that no fast path interferes.
+void LockStep::hand_to_head() {
+    const WaitSlot slot = state_.queue.front();
+    DSM_CHECK(take_if_free(record(slot).owner), "L2 one holder", context_.lock.value);
+    leave_queue(slot);
+    effects_.wake(slot);
+}
+
+// ---- The token between nodes ----
+
+/// Gives the token to `next`. The hint points at the last node that asked, which is not this one (L4).
+void LockStep::pass_token() {
+    const NodeId to = state_.next;
+    state_.next = no_node;
+    state_.hand_overs = 0;
+    state_.phase = planted(LockMutation::TokenKept) ? TokenPhase::Here : TokenPhase::Absent;
+    if (!planted(LockMutation::TokenKept)) { lower(lock_token_here | lock_next_waiting); }
+    send(to, LockMessageKind::Token, to);
+}
+
+/// L3: only a node without token and without request asks; it is a root from now on (L4).
+void LockStep::request_token() {
+    DSM_CHECK(state_.phase == TokenPhase::Absent && state_.hint != context_.self, "L3 one request",
+              context_.lock.value);
+    const NodeId to = state_.hint;
+    state_.hint = context_.self;
+    state_.phase = TokenPhase::Requested;
+    send(to, LockMessageKind::Request, context_.self);
+}
+
+void LockStep::forward(const LockMessage &message) {
+    const auto sends = static_cast<std::uint16_t>(message.sends + 1);
+    DSM_CHECK(sends < context_.node_count, "L5 at most node_count - 1 forwards", context_.lock.value);
+    send(state_.hint, message.kind, message.origin, sends);
+}
+
+/// A root keeps one request; a later one goes on to the node whose request it kept last. Both turn the hint.
+void LockStep::wait_as_next(const LockMessage &message) {
+    const bool forgets = planted(LockMutation::NextForgotten);
+    if (state_.next == no_node || forgets) {
+        state_.next = message.origin;
+        state_.hand_overs = 0;
+        if (state_.phase == TokenPhase::Here) { raise(lock_next_waiting); }
+    } else {
+        forward(message);
+    }
+    state_.hint = message.origin;
+}
+
+//   origin --Request--> absent --Request--> ... --Request--> root     each of them: hint := origin
+void LockStep::on_request(const LockMessage &message) {
+    DSM_CHECK(message.origin != context_.self, "L3 a request never comes home", context_.lock.value);
+    switch (state_.phase) {
+    case TokenPhase::Absent:
+        forward(message);
+        if (!planted(LockMutation::HintNotTurned)) { state_.hint = message.origin; }
+        return;
+    case TokenPhase::Requested:
+    case TokenPhase::Lent:
+        wait_as_next(message);
+        return;
+    case TokenPhase::Here:
+        // From here on every unlock takes the slow way; whoever unlocked just before has left the lock free.
+        raise(lock_next_waiting);
+        wait_as_next(message);
+        if (is_free()) { serve(); }
+        return;
+    case TokenPhase::Unknown:
+        break;
+    }
+    DSM_CHECK(false, "L1 a stepped lock is known", context_.lock.value);
+}
+
+//   holder's node --Token--> self. The first of the queue has it before anybody else is served.
+void LockStep::on_token() {
+    DSM_CHECK(state_.phase == TokenPhase::Requested, "L1 one token, sent to who asked", context_.lock.value);
+    DSM_CHECK(holder().value == 0, "L2 one holder", context_.lock.value);
+    state_.phase = TokenPhase::Here;
+    state_.hand_overs = 0;
+    state_.barges = 0;
+    state_.head_woken = false;
+    raise(lock_token_here | (state_.next != no_node ? lock_next_waiting : 0));
+    if (state_.queue.empty()) {
+        serve(); // who asked has given up waiting
+    } else {
+        hand_to_head();
+    }
+}
+
+// ---- Tries: the token is lent and comes back; hints and queues between nodes do not notice ----
+
+//   origin --TryRequest--> absent --...--> root --TryGrant or TryBusy--> origin
+void LockStep::on_try_request(const LockMessage &message) {
+    DSM_CHECK(message.origin != context_.self, "L3 a try never comes home", context_.lock.value);
+    if (state_.phase == TokenPhase::Absent) {
+        // Origin has asked for the token meanwhile, or the token moves faster than the try: both mean contention.
+        const bool chasing = state_.hint == message.origin || message.sends + 1 >= context_.node_count;
+        if (chasing) {
+            send(message.origin, LockMessageKind::TryBusy, message.origin);
+        } else {
+            forward(message);
+        }
+        return;
+    }
+    std::uint64_t expected = lock_token_here; // free, and nobody waits: also against the fast path
+    if (state_.phase == TokenPhase::Here && word_.compare_exchange_strong(expected, 0, std::memory_order_acquire)) {
+        state_.phase = TokenPhase::Lent;
+        state_.peer = message.origin;
+        send(message.origin, LockMessageKind::TryGrant, message.origin);
+    } else {
+        send(message.origin, LockMessageKind::TryBusy, message.origin);
+    }
+}
+
+void LockStep::on_try_grant(const LockMessage &message) {
+    const bool absent = state_.phase == TokenPhase::Absent || state_.phase == TokenPhase::Requested;
+    DSM_CHECK(state_.try_slot != 0 && absent && holder().value == 0, "L9 lent to one who tried", context_.lock.value);
+    const WaitSlot slot{state_.try_slot - 1};
+    state_.try_slot = 0;
+    state_.peer = message.from;
+    word_.fetch_or(record(slot).owner.value | lock_borrowed, std::memory_order_acquire);
+    effects_.wake(slot);
+}
+
+/// The token may have come here by another thread's request meanwhile, and be free.
+void LockStep::on_try_busy() {
+    DSM_CHECK(state_.try_slot != 0, "L9 an answer to one who tried", context_.lock.value);
+    const WaitSlot slot{state_.try_slot - 1};
+    state_.try_slot = 0;
+    take_if_free(record(slot).owner);
+    effects_.wake(slot);
+}
+
+void LockStep::on_return(const LockMessage &message) {
+    const bool lent = state_.phase == TokenPhase::Lent && state_.peer == message.from;
+    DSM_CHECK(lent, "L9 a lent token comes back from its borrower", context_.lock.value);
+    state_.phase = TokenPhase::Here;
+    state_.peer = no_node;
+    raise(lock_token_here | (state_.next != no_node ? lock_next_waiting : 0));
+    serve();
+}
+
+void LockStep::on_message(const LockMessage &message) {
+    switch (message.kind) {
+    case LockMessageKind::Request:
+        on_request(message);
+        return;
+    case LockMessageKind::Token:
+        on_token();
+        return;
+    case LockMessageKind::TryRequest:
+        on_try_request(message);
+        return;
+    case LockMessageKind::TryGrant:
+        on_try_grant(message);
+        return;
+    case LockMessageKind::TryBusy:
+        on_try_busy();
+        return;
+    case LockMessageKind::Return:
+        on_return(message);
+        return;
+    }
+}
+
+} // namespace
+
+LockOutcome step(LockState &state, const LockContext &context, LockEffects &effects, const LockEvent &event) {
+    LockStep lock(state, context, effects);
+    lock.start_if_unknown();
+    switch (event.kind) {
+    case LockEventKind::Lock:
+        return lock.on_lock(event.slot, event.owner);
+    case LockEventKind::Retry:
+        return lock.on_retry(event.slot, event.owner);
+    case LockEventKind::Abandon:
+        return lock.on_abandon(event.slot, event.owner);
+    case LockEventKind::Try:
+        return lock.on_try(event.slot, event.owner);
+    case LockEventKind::TryRetry:
+        return lock.on_try_retry(event.slot, event.owner);
+    case LockEventKind::Unlock:
+        return lock.on_unlock(event.owner);
+    case LockEventKind::Message:
+        lock.on_message(*event.message);
+        return LockOutcome::None;
+    }
+    return LockOutcome::None;
+}
+
+bool lock_in_use(const LockState &state) noexcept {
+    // A const object is never written through this reference; C++20's atomic_ref takes no const type.
+    const std::uint64_t word = std::atomic_ref(const_cast<std::uint64_t &>(state.word)).load(std::memory_order_relaxed);
+    return (word & (lock_owner_mask | lock_waiters)) != 0 || state.phase == TokenPhase::Lent || state.try_slot != 0;
+}
+
+} // namespace dsm::sync
