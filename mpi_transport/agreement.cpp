@@ -7,7 +7,7 @@
 
 namespace dsm::transport {
 
-std::string agree(MPI_Comm communicator, const std::string &reason) {
+std::string agree(MPI_Comm communicator, const std::string &reason, bool *mine) {
     int rank = 0;
     int size = 0;
     MPI_Comm_rank(communicator, &rank);
@@ -16,6 +16,7 @@ std::string agree(MPI_Comm communicator, const std::string &reason) {
     int first_failed = size;
     expect_mpi(MPI_Allreduce(&failed, &first_failed, 1, MPI_INT, MPI_MIN, communicator), "MPI_Allreduce");
     if (first_failed == size) { return {}; }
+    if (mine != nullptr) { *mine = rank == first_failed; }
     char text[256] = "";
     if (rank == first_failed) { std::strncpy(text, reason.c_str(), sizeof text - 1); }
     expect_mpi(MPI_Bcast(text, sizeof text, MPI_CHAR, first_failed, communicator), "MPI_Bcast");

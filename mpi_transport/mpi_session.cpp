@@ -80,9 +80,11 @@ SessionResult open_session(const TransportOptions &options) {
     const MPI_Comm given =
         options.communicator != nullptr ? *static_cast<const MPI_Comm *>(options.communicator) : MPI_COMM_WORLD;
     session.collective = duplicate(given);
-    result.reason = agree(session.collective, thread_level_lack(level, session.started_here));
+    bool mine = false;
+    result.reason = agree(session.collective, thread_level_lack(level, session.started_here), &mine);
     if (!result.reason.empty()) {
         result.error = ENOTSUP;
+        if (!mine) { result.reason.clear(); }
         close_session(session);
         return result;
     }

@@ -28,7 +28,7 @@ int start(const void *communicator) {
     wanted.communicator = communicator;
     auto made = dsm::transport::make_job_transport(wanted);
     if (!made.transport) {
-        dsm::log_line("%s", made.reason.c_str());
+        if (!made.reason.empty()) { dsm::log_line("%s", made.reason.c_str()); }
         return made.error;
     }
     try {

@@ -1,7 +1,7 @@
 // Futex system calls and the mutex of one word.
 #include "libdsm/base/futex.hpp"
 
-#include "libdsm/base/log.hpp"
+#include "libdsm/base/check.hpp"
 
 #include <cerrno>
 #include <climits>
@@ -14,6 +14,7 @@ namespace {
 constexpr Nanoseconds ns_per_s = 1'000'000'000;
 constexpr int spins_before_sleep = 60;
 constexpr Nanoseconds long_wait_ns = 20 * ns_per_s;
+std::atomic<Nanoseconds> lock_patience_ns{0};
 
 std::uint32_t *address_of(const std::atomic<std::uint32_t> &word) noexcept {
     return const_cast<std::uint32_t *>(reinterpret_cast<const std::uint32_t *>(&word));
@@ -49,20 +50,28 @@ int futex_wake(const std::atomic<std::uint32_t> &word, int count, std::uint32_t 
     return woken > 0 ? static_cast<int>(woken) : 0;
 }
 
+void set_lock_patience(Nanoseconds patience_ns) noexcept {
+    lock_patience_ns.store(patience_ns, std::memory_order_relaxed);
+}
+
 bool FutexMutex::try_lock() noexcept {
     std::uint32_t free = 0;
     return word_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-void FutexMutex::lock() noexcept {
+void FutexMutex::lock_slowly() noexcept {
     for (int spin = 0; spin < spins_before_sleep; ++spin) {
         if (try_lock()) { return; }
         cpu_relax();
     }
+    const Nanoseconds patience = lock_patience_ns.load(std::memory_order_relaxed);
     while (word_.exchange(2, std::memory_order_acquire) != 0) {
-        if (!futex_wait(word_, 2, long_wait_ns)) {
-            log_line("a lock of a page or table entry at %p has been held for 20 s; still waiting",
-                     static_cast<const void *>(this));
+        const Nanoseconds began = now_ns();
+        futex_wait(word_, 2, patience > 0 ? patience : long_wait_ns);
+        if (patience > 0 && now_ns() - began >= patience) {
+            end_job(exit_silent_peer,
+                    "a lock of libdsm's tables has been held for %lld s: its holder has stopped or died",
+                    static_cast<long long>(patience / ns_per_s));
         }
     }
 }

@@ -30,15 +30,21 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+/// How long a FutexMutex may be waited for before the job ends with a report; 0 for ever (the default).
+void set_lock_patience(Nanoseconds patience_ns) noexcept;
+
 /// A mutex of one word for memory shared by processes; zeroed memory is a free one. After Drepper's "Futexes are
 /// tricky" (2011): 0 free, 1 held, 2 held and waited for. Usable in a signal handler that did not interrupt its holder.
 class FutexMutex {
 public:
-    void lock() noexcept;
+    void lock() noexcept {
+        if (!try_lock()) { lock_slowly(); }
+    }
     bool try_lock() noexcept;
     void unlock() noexcept;
 
 private:
+    void lock_slowly() noexcept;
     std::atomic<std::uint32_t> word_{0};
 };
 

@@ -236,6 +236,7 @@ Outcome<std::vector<std::vector<FileDescriptor>>> exchange_descriptors(const Des
                                                                        const std::vector<std::string> &addresses,
                                                                        std::size_t own, double timeout_s) {
     const Deadline deadline(timeout_s);
+    const int others = static_cast<int>(addresses.size()) - 1;
     Outcome<Done> served = Done{};
     sigset_t all_signals;
     sigset_t before;
@@ -243,7 +244,6 @@ Outcome<std::vector<std::vector<FileDescriptor>>> exchange_descriptors(const Des
     ::pthread_sigmask(SIG_SETMASK, &all_signals, &before); // The program's signals are for the program's threads.
     std::thread server;
     try {
-        const int others = static_cast<int>(addresses.size()) - 1;
         server = std::thread([&] { served = offer.serve(others, timeout_s); });
     } catch (const std::system_error &refusal) { served = failure_of(refusal.code().value(), "cannot start a thread"); }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

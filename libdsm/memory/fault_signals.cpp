@@ -54,12 +54,16 @@ FaultKind kind_of([[maybe_unused]] const ucontext_t &context) noexcept {
 #if defined(__x86_64__)
     constexpr greg_t page_fault_trap = 14;
     constexpr greg_t write_bit = 2;
+    constexpr greg_t fetch_bit = 16;
     if (context.uc_mcontext.gregs[REG_TRAPNO] != page_fault_trap) { return FaultKind::Unknown; }
+    if ((context.uc_mcontext.gregs[REG_ERR] & fetch_bit) != 0) { return FaultKind::Execute; }
     return (context.uc_mcontext.gregs[REG_ERR] & write_bit) != 0 ? FaultKind::Write : FaultKind::Read;
 #elif defined(__aarch64__)
     constexpr std::uint64_t data_abort_from_user = 0x24;
+    constexpr std::uint64_t instruction_abort_from_user = 0x20;
     constexpr std::uint64_t write_not_read = std::uint64_t{1} << 6;
     const std::uint64_t syndrome = syndrome_of(context);
+    if ((syndrome >> 26) == instruction_abort_from_user) { return FaultKind::Execute; }
     if ((syndrome >> 26) != data_abort_from_user) { return FaultKind::Unknown; }
     return (syndrome & write_not_read) != 0 ? FaultKind::Write : FaultKind::Read;
 #else

@@ -12,13 +12,14 @@
 
 namespace dsm::memory {
 
-enum class FaultKind : std::uint8_t { Read, Write, Unknown };
+enum class FaultKind : std::uint8_t { Read, Write, Execute, Unknown };
 
 struct Fault {
     void *address;
     const void *instruction;
-    FaultKind kind;    ///< Unknown where the processor does not tell: then take a fault on a readable page for a write
-    int signal;        ///< SIGSEGV or SIGBUS; compare with FaultBackend::fault_signal()
+    FaultKind kind; ///< Execute: a jump there, never to be served. Unknown where the processor does not tell: then take
+                    ///< a fault on a readable page for a write
+    int signal;     ///< SIGSEGV or SIGBUS; compare with FaultBackend::fault_signal()
     bool forked_child; ///< a forked child of the process that installed the handlers: the segment is not there
 };
 

@@ -3,6 +3,8 @@
 
 #include "libdsm/base/log.hpp"
 
+#include <cerrno>
+
 namespace dsm::rt {
 
 void agree(transport::Transport &transport, int error, const std::string &reason) {
@@ -10,7 +12,9 @@ void agree(transport::Transport &transport, int error, const std::string &reason
     for (std::size_t rank = 0; rank < errors.size(); ++rank) {
         if (errors[rank] == 0) { continue; }
         if (Rank{static_cast<std::int32_t>(rank)} == transport.rank()) { log_line("%s", reason.c_str()); }
-        throw StartFailure{errors[rank]};
+        // What dsm_init() does not list is a want of some resource (EFBIG, EMFILE, ...).
+        const bool listed = errors[rank] == EINVAL || errors[rank] == ENOTSUP;
+        throw StartFailure{listed ? errors[rank] : ENOMEM};
     }
 }
 

@@ -24,8 +24,10 @@ enum class CallKind : std::uint8_t {
     SyncQuery = 8,
     SpanForgotten = 9,
     BlockSize = 10,
+    PunchSpan = 11,
+    SpanPunched = 12,
 };
-constexpr std::size_t call_kind_count = 11;
+constexpr std::size_t call_kind_count = 13;
 constexpr std::size_t call_bytes_max = 96;
 
 /// Who asked; given back with the answer.

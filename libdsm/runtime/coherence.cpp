@@ -62,19 +62,23 @@ bool Coherence::adopt(PageEntry &entry, PageId page, const PageAttributes &attri
     const std::uint32_t known = entry.attributes.generation;
     if (known == attributes.generation) { return entry.dead == 0; }
     if (known > attributes.generation) { return false; }
-    if (known != 0) { reset(entry, page); }
+    if (known != 0 && entry.dead == 0) { // The end of that allocation has not reached this node, and need not.
+        give_up(entry, page);
+        node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
+    }
     entry.attributes = attributes;
     entry.dead = 0;
     node_.touched[page.value / memory::pages_per_chunk].store(1, std::memory_order_relaxed);
     return true;
 }
 
-/// Nothing of the entry's allocation stays: no rights, no frame, no state.
-void Coherence::reset(PageEntry &entry, PageId page) {
-    if (entry.attributes.generation == 0) { return; }
-    node_.backend->restrict_ranks(page, pages_of(entry.attributes), Access::None, true);
-    release_frame(entry, page);
-    node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
+/// Nothing of the entry's allocation stays: no rights, no state, no place in the ledger. The frame is left to be
+/// punched.
+void Coherence::give_up(PageEntry &entry, PageId page) {
+    if (entry.rights.readers.load(std::memory_order_relaxed) != 0) {
+        node_.backend->restrict_ranks(page, pages_of(entry.attributes), Access::None, true);
+    }
+    forget_frame(entry);
     entry.state.copyset.clear(*node_.sets);
     entry.state.readers.clear(*node_.sets);
     entry.state = {};
@@ -87,11 +91,16 @@ void Coherence::note_frame(PageEntry &entry, PageId page) {
     entry.used = 1;
 }
 
-void Coherence::release_frame(PageEntry &entry, PageId page) {
+void Coherence::forget_frame(PageEntry &entry) {
     if (entry.ledger_place.load(std::memory_order_relaxed) == 0) { return; }
     node_.ledger->remove(
         pages_of(entry.attributes), entry.ledger_place,
         [this](PageId other) -> std::atomic<std::uint32_t> & { return (*node_.pages)[other].ledger_place; });
+}
+
+void Coherence::release_frame(PageEntry &entry, PageId page) {
+    if (entry.ledger_place.load(std::memory_order_relaxed) == 0) { return; }
+    forget_frame(entry);
     node_.frames.punch(page.value << page_shift, bytes_of_block(entry.attributes));
 }
 
@@ -203,6 +212,7 @@ void Coherence::on_piece_record(std::span<const std::byte> record) {
 
 /// Keeps a reply whose bytes are not all there. At most one reply for a page is under way to a node.
 void Coherence::stash(PageId page, std::span<const std::byte> record) {
+    discard_stashed(page); // What is there is of an allocation that was freed.
     for (StashedReply &reply : stash_) {
         if (reply.page_plus_one != 0) { continue; }
         DSM_CHECK(record.size() <= reply.record.size(), "P5 a reply that may have to wait fits its place",
@@ -215,9 +225,17 @@ void Coherence::stash(PageId page, std::span<const std::byte> record) {
     DSM_CHECK(false, "P6 fewer replies wait for pieces than there are places", page.value);
 }
 
+void Coherence::discard_stashed(PageId page) {
+    for (StashedReply &reply : stash_) {
+        if (reply.page_plus_one == page.value + 1) { reply.page_plus_one = 0; }
+    }
+}
+
 void Coherence::deliver_stashed(PageEntry &entry, PageId page) {
     for (StashedReply &reply : stash_) {
-        if (reply.page_plus_one != page.value + 1) { continue; }
+        PageRecordHead head;
+        std::memcpy(&head, reply.record.data(), sizeof head);
+        if (reply.page_plus_one != page.value + 1 || head.generation != entry.attributes.generation) { continue; }
         reply.page_plus_one = 0;
         note_frame(entry, page);
         const std::span<const std::byte> record(reply.record.data(), reply.bytes);
@@ -231,6 +249,7 @@ void Coherence::on_timer(std::uint64_t key) {
     const PageId page{key};
     PageEntry &entry = (*node_.pages)[page];
     const Locked locked(entry);
+    entry.timer_at_us = 0;
     if (entry.attributes.generation == 0 || entry.dead != 0) { return; }
     PageExecutor effects(*this, entry, page);
     protocol_.on_timer(entry.state, context_of(entry.attributes, page), now_us(), effects);
@@ -246,7 +265,7 @@ void Coherence::kill_span(const memory::SpanRecord &record) {
             PageEntry &entry = (*node_.pages)[PageId{page}];
             const Locked locked(entry);
             if (entry.attributes.generation != record.generation || entry.dead != 0) { continue; }
-            reset(entry, PageId{page});
+            give_up(entry, PageId{page});
             entry.dead = 1;
         }
     }
@@ -262,6 +281,7 @@ bool Coherence::evict(PageEntry &entry, PageId page) {
         release_frame(entry, page); // Left over from a copy that was given up.
         return true;
     }
+    if (protocol::has(entry.state, protocol::Flag::Evicting)) { return false; } // Its home has been asked already.
     PageExecutor effects(*this, entry, page);
     const auto outcome = protocol_.on_evict(entry.state, context_of(entry.attributes, page), now_us(), effects);
     if (outcome == protocol::Eviction::Dropped) {

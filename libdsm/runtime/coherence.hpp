@@ -40,6 +40,7 @@ public:
     /// A fault of this thread at an address of the segment. False: the address is in no allocation.
     bool serve_fault(const void *address, bool is_write);
     /// Drops everything that this node has of a span: the first step of its end. Any thread; does not wait for others.
+    /// The frames go with Spans' second step, when no other node can write into them any more.
     void kill_span(const memory::SpanRecord &record);
     /// Gives up frames until the node is within its budget or a bounded number of tries has failed. True if any went.
     bool evict_some();
@@ -64,11 +65,13 @@ private:
     protocol::PageMessage decoded(std::span<const std::byte> wire) const;
     void deliver(PageEntry &entry, PageId page, const protocol::PageMessage &message);
     bool adopt(PageEntry &entry, PageId page, const PageAttributes &attributes);
-    void reset(PageEntry &entry, PageId page);
+    void give_up(PageEntry &entry, PageId page);
+    void forget_frame(PageEntry &entry);
     void note_frame(PageEntry &entry, PageId page);
     void release_frame(PageEntry &entry, PageId page);
     bool over_budget() const { return node_.ledger->frames() > node_.cache_pages; }
     bool evict(PageEntry &entry, PageId page);
+    void discard_stashed(PageId page);
     void deliver_stashed(PageEntry &entry, PageId page);
     void stash(PageId page, std::span<const std::byte> record);
     protocol::PageContext context_of(const PageAttributes &attributes, PageId page) const;

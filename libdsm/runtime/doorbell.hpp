@@ -21,13 +21,14 @@ struct alignas(64) Doorbell {
     std::atomic<std::uint32_t> word;            ///< grows with every ring
     std::atomic<std::uint32_t> waiters_asleep;  ///< threads that sleep with a waiter's bit
     std::atomic<std::uint32_t> progress_asleep; ///< 1 while the progress thread sleeps
-    std::atomic<std::uint32_t> process;         ///< process id of the rank, for reports
+    std::atomic<std::uint32_t> messages;        ///< grows with every ring for a message
 };
 
 /// "A message has come": wakes one thread of the rank that can run handlers, when all sleep.
 /// Order: the ring (seq_cst) comes after the message is visible; a sleeper announces itself (seq_cst) before it looks a
 /// last time, and the futex compares the word. So either the sleeper sees the message or the ringer sees the sleeper.
 inline void ring_for_message(Doorbell &bell) noexcept {
+    bell.messages.fetch_add(1, std::memory_order_seq_cst);
     bell.word.fetch_add(1, std::memory_order_seq_cst);
     if (bell.waiters_asleep.load(std::memory_order_seq_cst) != 0 && futex_wake(bell.word, 1, waiter_bits) > 0) {
         return;

@@ -15,6 +15,7 @@ namespace dsm::rt {
 namespace {
 
 constexpr Nanoseconds ns_per_us = 1000;
+constexpr Nanoseconds shortest_sleep_ns = 5 * ns_per_us;
 constexpr Nanoseconds first_sleep_ns = 20 * ns_per_us;
 /// Longest sleeps: with doorbells from all ranks only as a safety net; without, how late a message may be seen.
 constexpr Nanoseconds net_sleep_ns = 100'000 * ns_per_us;
@@ -66,6 +67,7 @@ Engine::Engine(transport::Transport &transport, const Topology &topology, Manner
     : transport_(transport), topology_(topology), statistics_(statistics), polling_(manner.polling),
       spins_(manner.spins), bells_(static_cast<std::size_t>(topology.rank_count()), nullptr), own_bell_(&private_bell_),
       heard_(static_cast<std::size_t>(topology.rank_count())) {
+    bells_[static_cast<std::size_t>(topology_.self().value)] = &private_bell_;
     transport_.set_sent_notice(&Engine::sent, this);
 }
 
@@ -100,6 +102,15 @@ void Engine::stop() {
     progress_.join();
 }
 
+void Engine::end_transport() {
+    engine_lock_.lock();
+    driver_.store(self_identity(), std::memory_order_relaxed); // Handlers that still run may send.
+    empty_outbox();
+    transport_.finalize();
+    driver_.store(0, std::memory_order_relaxed);
+    engine_lock_.unlock();
+}
+
 bool Engine::driving() const { return driver_.load(std::memory_order_relaxed) == self_identity(); }
 
 void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
@@ -107,30 +118,24 @@ void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std:
     if (driving()) {
         transport_.send(to, head, body);
     } else {
-        outbox_.push(to, head, body, false, 0);
+        outbox_.push(to, head, body);
     }
 }
 
 void Engine::post_after_put(Rank to, std::span<const std::byte> head, RemotePlace place,
                             std::span<const std::byte> bytes) {
+    DSM_CHECK(driving(), "E9 only the driver puts", to.value);
     count(statistics_.messages_sent);
-    if (driving()) {
-        transport_.put(to, place.window_offset, bytes);
-        transport_.send(to, head, {});
-    } else {
-        outbox_.push(to, head, bytes, true, place.window_offset);
-    }
+    // Where MPI needs the target for it, a sleeping one would hold us up.
+    if (Doorbell *bell = bells_[static_cast<std::size_t>(to.value)]; bell != nullptr) { ring_for_message(*bell); }
+    transport_.put(to, place.window_offset, bytes);
+    transport_.send(to, head, {});
 }
 
 void Engine::send_now(const OutboxItem &item) {
     const std::span<const std::byte> head(item.bytes, item.head_bytes);
     const std::span<const std::byte> body(item.bytes + item.head_bytes, item.body_bytes);
-    if (item.put) {
-        transport_.put(item.to, item.window_offset, body);
-        transport_.send(item.to, head, {});
-    } else {
-        transport_.send(item.to, head, body);
-    }
+    transport_.send(item.to, head, body);
 }
 
 void Engine::add_timer(Nanoseconds at, std::uint64_t key) {
@@ -138,10 +143,17 @@ void Engine::add_timer(Nanoseconds at, std::uint64_t key) {
 }
 
 void Engine::kick() {
+    if (send_outbox()) { leave(); }
+}
+
+/// True when this thread had the engine for it.
+bool Engine::send_outbox() {
+    bool drove = false;
     // Whoever drives looks at the outbox once more after giving the engine up, so nothing is left lying.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     while (!outbox_.empty() && !driving()) {
-        if (!engine_lock_.try_lock()) { return; }
+        if (!engine_lock_.try_lock()) { break; }
+        drove = true;
         driver_.store(self_identity(), std::memory_order_relaxed);
         empty_outbox();
         transport_.flush();
@@ -149,13 +161,22 @@ void Engine::kick() {
         driver_.store(0, std::memory_order_relaxed);
         engine_lock_.unlock();
         std::atomic_thread_fence(std::memory_order_seq_cst);
-        finish_sends_elsewhere();
     }
+    return drove;
 }
 
-/// MPI may need this rank to finish a send. A thread that goes back to the program leaves that to the progress thread.
-void Engine::finish_sends_elsewhere() {
-    if (!polling_ && !quiet_.load(std::memory_order_relaxed)) { ring_for_progress(*own_bell_); }
+/// A thread goes back to the program. What it may leave undone is the progress thread's: a message whose ring woke this
+/// thread or came while it held the engine, a timer that is due before the progress thread wakes, a send that MPI
+/// cannot finish without us.
+void Engine::leave() {
+    if (polling_ || driving()) { return; }
+    constexpr int tries = 2;
+    for (int i = 0; i < tries && own_bell_->messages.load(std::memory_order_seq_cst) != rings_polled_.load(); ++i) {
+        drive();
+    }
+    const bool messages_left = own_bell_->messages.load(std::memory_order_seq_cst) != rings_polled_.load();
+    const bool timer_left = timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst);
+    if (messages_left || timer_left || !quiet_.load(std::memory_order_relaxed)) { ring_for_progress(*own_bell_); }
 }
 
 bool Engine::drive() {
@@ -165,7 +186,7 @@ bool Engine::drive() {
     driver_.store(0, std::memory_order_relaxed);
     engine_lock_.unlock();
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    kick();
+    send_outbox();
     return worked;
 }
 
@@ -175,7 +196,9 @@ bool Engine::drive_locked() {
     for (int round = 0; round < rounds_max; ++round) {
         empty_outbox();
         transport_.flush();
+        const std::uint32_t rings = own_bell_->messages.load(std::memory_order_seq_cst);
         const std::size_t records = transport_.poll(*this);
+        if (records == 0) { rings_polled_.store(rings, std::memory_order_seq_cst); }
         run_timers();
         empty_outbox();
         transport_.flush();
@@ -223,7 +246,8 @@ Nanoseconds Engine::sleep_ns(int idle_rounds, Nanoseconds longest_ns) const {
                                    : std::min(longest, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
     const Nanoseconds next = timers_.next();
     if (next == Timers::never) { return wanted; }
-    return std::clamp<Nanoseconds>(next - now_ns(), 0, wanted);
+    // Also when one is due: then another thread has the engine and runs it, and must be let run itself.
+    return std::clamp<Nanoseconds>(next - now_ns(), shortest_sleep_ns, wanted);
 }
 
 void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
@@ -273,7 +297,10 @@ void Engine::progress_loop() {
         } else if (!quiet_.load(std::memory_order_relaxed)) {
             ::sched_yield();
         } else if (const Nanoseconds sleep = sleep_ns(idle_rounds, idle_sleep_ns); sleep > 0) {
-            if (sleep_on(*own_bell_, seen, progress_bit, sleep)) {
+            progress_wakes_at_.store(now_ns() + sleep, std::memory_order_seq_cst);
+            const bool rung = sleep_on(*own_bell_, seen, progress_bit, sleep);
+            progress_wakes_at_.store(INT64_MAX, std::memory_order_seq_cst);
+            if (rung) {
                 count(statistics_.wake_ups);
                 idle_rounds = 0;
             }

@@ -71,11 +71,13 @@ public:
     void start();
     /// Ends the progress thread. What others still send is handled by whoever calls drive().
     void stop();
+    /// Ends the transport, handling what still comes. Collective, after stop().
+    void end_transport();
 
     // -- Any thread, also in the fault handler and in handlers of records; never wait for another rank.
     /// Sends head followed by body to a rank. The bytes are copied before it returns.
     void post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body = {});
-    /// As post(), with `bytes` put to a place in the destination's window before.
+    /// As post(), with `bytes` put to a place in the destination's window before. Driver only.
     void post_after_put(Rank to, std::span<const std::byte> head, RemotePlace place, std::span<const std::byte> bytes);
     /// The timer handler is called with the key at or after the time.
     void add_timer(Nanoseconds at, std::uint64_t key);
@@ -106,9 +108,10 @@ public:
 
 private:
     bool drive_locked();
+    bool send_outbox();
     void empty_outbox();
     void send_now(const OutboxItem &item);
-    void finish_sends_elsewhere();
+    void leave();
     void run_timers();
     void progress_loop();
     static void sent(void *engine, Rank to);
@@ -125,7 +128,10 @@ private:
     const bool polling_;
     const int spins_; ///< rounds of a wait before it sleeps
     bool doorbells_reach_all_ = false;
-    std::atomic<bool> quiet_{true}; ///< what the transport said last: no send is incomplete
+    std::atomic<bool> quiet_{true};              ///< what the transport said last: no send is incomplete
+    std::atomic<std::uint32_t> rings_polled_{0}; ///< rings for messages before the last poll that found nothing
+    std::atomic<Nanoseconds> progress_wakes_at_{
+        INT64_MAX}; ///< when the progress thread wakes by itself; INT64_MAX: awake
 
     FutexMutex engine_lock_;
     std::atomic<std::uint64_t> driver_{0}; ///< identity of the thread that drives
@@ -150,7 +156,7 @@ template <class Ready> void Engine::wait(const WaitSubject &subject, std::uint32
     while (true) {
         const std::uint32_t seen = bell_word();
         if (ready()) {
-            if (began_ns != 0) { finish_sends_elsewhere(); }
+            if (began_ns != 0) { leave(); }
             return;
         }
         if (began_ns == 0) { began_ns = now_ns(); }

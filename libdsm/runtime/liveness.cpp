@@ -3,6 +3,8 @@
 
 #include "libdsm/base/check.hpp"
 
+#include <algorithm>
+
 namespace dsm::rt {
 namespace {
 
@@ -52,13 +54,16 @@ void Liveness::look_for_silence(const WaitSubject &subject, Nanoseconds waited_n
     const Nanoseconds asking_since = asking_since_.load(std::memory_order_relaxed);
     if (asking_since == 0 || now_ns() - asking_since < timeout_ns_ / 2) { return; }
     for (std::int32_t rank = 0; rank < topology_.rank_count(); ++rank) {
-        if (Rank{rank} == topology_.self() || engine_.last_heard(Rank{rank}) >= asking_since) { continue; }
+        if (Rank{rank} == topology_.self()) { continue; }
+        const Nanoseconds heard = std::max(engine_.last_heard(Rank{rank}), asking_since);
+        const Nanoseconds silent = now_ns() - heard;
+        if (silent < timeout_ns_ / 2) { continue; }
         describe_(subject);
         end_job(exit_silent_peer,
                 "waited %.1f s for %s %llu: rank %d (node %u) has not answered for %.1f s; see DSM_TIMEOUT",
                 static_cast<double>(waited_ns) / ns_per_s, subject.what,
                 static_cast<unsigned long long>(subject.subject), rank, topology_.node_of(Rank{rank}).value,
-                static_cast<double>(now_ns() - asking_since) / ns_per_s);
+                static_cast<double>(silent) / ns_per_s);
     }
 }
 

@@ -23,6 +23,7 @@ constexpr std::size_t segment_bytes_max = std::size_t{16} << 40;
 constexpr std::size_t area_bytes = std::size_t{2} << 20;
 constexpr std::size_t cache_bytes_min = std::size_t{64} << 10;
 constexpr double timeout_s_max = 1e6;
+constexpr int ranks_per_node_max = 4096;
 
 /// Collects the first complaint while the variables are read one by one.
 class Reader {
@@ -69,13 +70,28 @@ public:
         value = parsed;
     }
 
+    void whole_number(const char *name, int low, int high, int &value) {
+        const char *text = std::getenv(name);
+        if (text == nullptr) { return; }
+        const char *end = text + std::strlen(text);
+        int parsed = 0;
+        const auto [rest, code] = std::from_chars(text, end, parsed);
+        if (code != std::errc{} || rest != end || parsed < low || parsed > high) {
+            complain(name, text,
+                     ("a whole number from " + std::to_string(low) + " to " + std::to_string(high)).c_str());
+            return;
+        }
+        value = parsed;
+    }
+
     void address(const char *name, std::uintptr_t &value) {
         const char *text = std::getenv(name);
         if (text == nullptr) { return; }
         char *end = nullptr;
         errno = 0;
         const unsigned long long parsed = std::strtoull(text, &end, 0);
-        if (end == text || *end != '\0' || errno != 0 || parsed == 0 || parsed % area_bytes != 0) {
+        const bool begins_with_digit = *text >= '0' && *text <= '9'; // strtoull takes a minus sign, and wraps.
+        if (!begins_with_digit || *end != '\0' || errno != 0 || parsed == 0 || parsed % area_bytes != 0) {
             complain(name, text, "an address that is a multiple of 2 MiB, such as 0x100000000000");
             return;
         }
@@ -140,17 +156,12 @@ OptionsResult read_options() {
                   array{pair{"auto", ProgressChoice::automatic}, pair{"poll", ProgressChoice::poll},
                         pair{"event", ProgressChoice::event}},
                   options.progress);
-    double ranks_per_node = 0;
-    reader.number("DSM_RANKS_PER_NODE", 1, 4096, "a whole number from 1 to 4096", ranks_per_node);
-    if (result.error.empty() && ranks_per_node != std::floor(ranks_per_node)) {
-        result.error = "DSM_RANKS_PER_NODE is not valid; it may be: a whole number from 1 to 4096";
-    }
-    options.ranks_per_node = static_cast<int>(ranks_per_node);
+    reader.whole_number("DSM_RANKS_PER_NODE", 1, ranks_per_node_max, options.ranks_per_node);
     reader.bytes("DSM_SEGMENT_SIZE", segment_bytes_min, segment_bytes_max, area_bytes, options.segment_bytes);
     reader.address("DSM_SEGMENT_BASE", options.segment_base);
     reader.bytes("DSM_CACHE", cache_bytes_min, segment_bytes_max, 4096, options.cache_bytes);
     reader.number("DSM_TIMEOUT", 0, timeout_s_max, "seconds from 0 (never) to 1000000", options.timeout_s);
-    warn_of_unknown_names();
+    if (options.log >= LogLevel::warn) { warn_of_unknown_names(); }
     return result;
 }
 

@@ -15,57 +15,45 @@
 
 namespace dsm::rt {
 
-constexpr std::size_t outbox_slots = 8192;
-/// A page, its head and an encoded copyset.
-constexpr std::size_t outbox_slot_bytes = 6144;
-/// Records that carry a whole large block (one-sided only) use a slot of the second kind.
-constexpr std::size_t outbox_block_slots = 64;
+/// Threads that do not drive send few records at a time: a request, a handful of invalidations, at worst the pieces of
+/// a block for readers that it had kept waiting. The bound is in docs/architecture.md.
+constexpr std::size_t outbox_slots = 32768;
+/// A page, or a piece of a block, with its head and an encoded copyset.
+constexpr std::size_t outbox_slot_bytes = 6656;
 
 struct OutboxItem {
     Rank to;
-    bool put; ///< `body` goes to window_offset before the record is sent
     std::uint16_t head_bytes;
-    std::uint32_t body_bytes;
-    std::uint64_t window_offset;
-    std::byte *bytes; ///< head, then body
+    std::uint16_t body_bytes;
+    std::byte bytes[outbox_slot_bytes - 8]; ///< head, then body
 };
+static_assert(sizeof(OutboxItem) == outbox_slot_bytes);
 
 /// Slots are taken by any thread and given back by the driver. Memory is reserved, not touched, until a slot is used;
 /// the free list is a stack, so few slots are ever touched.
 class Outbox {
 public:
     Outbox() {
-        bytes_ = reserve(outbox_slots * outbox_slot_bytes);
-        block_bytes_ = reserve(outbox_block_slots * block_slot_bytes);
-        items_ = reinterpret_cast<OutboxItem *>(reserve((outbox_slots + outbox_block_slots) * sizeof(OutboxItem)));
+        void *memory = ::mmap(nullptr, outbox_slots * outbox_slot_bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        DSM_CHECK(memory != MAP_FAILED, "memory for the outbox", outbox_slots * outbox_slot_bytes);
+        items_ = static_cast<OutboxItem *>(memory);
         for (std::uint16_t slot = outbox_slots; slot > 0; --slot) { free_.push(static_cast<std::uint16_t>(slot - 1)); }
-        for (std::uint16_t slot = outbox_block_slots; slot > 0; --slot) {
-            free_blocks_.push(static_cast<std::uint16_t>(outbox_slots + slot - 1));
-        }
     }
-    ~Outbox() {
-        ::munmap(bytes_, outbox_slots * outbox_slot_bytes);
-        ::munmap(block_bytes_, outbox_block_slots * block_slot_bytes);
-        ::munmap(items_, (outbox_slots + outbox_block_slots) * sizeof(OutboxItem));
-    }
+    ~Outbox() { ::munmap(items_, outbox_slots * outbox_slot_bytes); }
     Outbox(const Outbox &) = delete;
     Outbox &operator=(const Outbox &) = delete;
 
-    /// Copies a record into a slot and queues it. The bound on records in flight (docs/architecture.md) is below the
-    /// number of slots: running out of them is a broken invariant.
-    void push(Rank to, std::span<const std::byte> head, std::span<const std::byte> body, bool put,
-              std::uint64_t window_offset) {
-        const bool small = head.size() + body.size() <= outbox_slot_bytes;
+    /// Copies a record into a slot and queues it. Running out of slots is a broken invariant.
+    void push(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
         std::uint16_t slot = 0;
-        const bool found = small ? free_.pop(slot) : free_blocks_.pop(slot);
-        DSM_CHECK(found, "E1 a slot is free for every record that the bound allows", to.value);
+        DSM_CHECK(free_.pop(slot), "E1 a slot is free for every record that the bound allows", to.value);
         OutboxItem &item = items_[slot];
-        item = {to,
-                put,
-                static_cast<std::uint16_t>(head.size()),
-                static_cast<std::uint32_t>(body.size()),
-                window_offset,
-                small ? bytes_ + slot * outbox_slot_bytes : block_bytes_ + (slot - outbox_slots) * block_slot_bytes};
+        DSM_CHECK(head.size() + body.size() <= sizeof item.bytes, "E10 a record fits a slot",
+                  head.size() + body.size());
+        item.to = to;
+        item.head_bytes = static_cast<std::uint16_t>(head.size());
+        item.body_bytes = static_cast<std::uint16_t>(body.size());
         std::memcpy(item.bytes, head.data(), head.size());
         if (!body.empty()) { std::memcpy(item.bytes + head.size(), body.data(), body.size()); }
         DSM_CHECK(queue_.push(slot), "E1 a slot is free for every record that the bound allows", to.value);
@@ -77,11 +65,7 @@ public:
         std::uint16_t slot = 0;
         while (queue_.pop(slot)) {
             consume(items_[slot]);
-            if (slot < outbox_slots) {
-                free_.push(slot);
-            } else {
-                free_blocks_.push(slot);
-            }
+            free_.push(slot);
             ++count;
         }
         return count;
@@ -89,19 +73,9 @@ public:
     bool empty() const { return queue_.empty(); }
 
 private:
-    static constexpr std::size_t block_slot_bytes = block_bytes_max + page_bytes;
-    static std::byte *reserve(std::size_t bytes) {
-        void *memory =
-            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        DSM_CHECK(memory != MAP_FAILED, "memory for the outbox", bytes);
-        return static_cast<std::byte *>(memory);
-    }
-    std::byte *bytes_ = nullptr;
-    std::byte *block_bytes_ = nullptr;
     OutboxItem *items_ = nullptr;
     boost::lockfree::stack<std::uint16_t, boost::lockfree::capacity<outbox_slots>> free_;
-    boost::lockfree::stack<std::uint16_t, boost::lockfree::capacity<outbox_block_slots>> free_blocks_;
-    boost::lockfree::queue<std::uint16_t, boost::lockfree::capacity<outbox_slots + outbox_block_slots>> queue_;
+    boost::lockfree::queue<std::uint16_t, boost::lockfree::capacity<outbox_slots>> queue_;
 };
 
 } // namespace dsm::rt

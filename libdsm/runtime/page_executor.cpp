@@ -70,7 +70,10 @@ void PageExecutor::send_bytes(NodeId to, Rank agent, std::span<const std::byte> 
         std::memcpy(record, &head, sizeof head);
         return std::span<const std::byte>(record, sizeof head + wire.size());
     };
-    switch (node.bulk.to(to)) {
+    // A thread that does not drive may not enter MPI: it leaves messages in the outbox, no longer than a slot.
+    const BulkWay way =
+        node.bulk.to(to) == BulkWay::OneSided && !engine.driving() ? BulkWay::ActiveMessage : node.bulk.to(to);
+    switch (way) {
     case BulkWay::Direct:
         // The receiver has asked for this page and has no access to it, so nobody there looks at the frame before the
         // reply (invariant S8 of docs/protocol.md).
@@ -86,7 +89,7 @@ void PageExecutor::send_bytes(NodeId to, Rank agent, std::span<const std::byte> 
         break;
     }
     // The last part goes with the reply itself, the others before it in pieces of what MPI takes at once.
-    const std::size_t record_max = engine.record_bytes_max(agent);
+    const std::size_t record_max = std::min(engine.record_bytes_max(agent), sizeof(OutboxItem::bytes));
     const std::size_t tail = std::min(bytes.size(), record_max - sizeof head - wire.size());
     const std::size_t piece_max = record_max - sizeof(PieceRecordHead);
     const std::size_t tail_offset = bytes.size() - tail;
@@ -141,6 +144,9 @@ void PageExecutor::zero_frame() {
 }
 
 void PageExecutor::set_timer(protocol::TimeUs at) {
+    // One timer a page is enough, unless it would come too late. A zero time stands for none.
+    if (entry_.timer_at_us != 0 && entry_.timer_at_us <= at) { return; }
+    entry_.timer_at_us = at;
     coherence_.engine_.add_timer(static_cast<Nanoseconds>(at) * 1000, page_.value);
 }
 

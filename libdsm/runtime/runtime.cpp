@@ -20,6 +20,7 @@ std::atomic<Runtime *> the_runtime{nullptr};
 struct SharedChoices {
     std::size_t segment_bytes;
     std::uintptr_t segment_base;
+    std::size_t cache_bytes;
     int ranks_per_node;
     FaultChoice fault;
     BulkChoice bulk;
@@ -28,12 +29,17 @@ struct SharedChoices {
 };
 
 void check_choices(transport::Transport &transport, const Options &options) {
-    const SharedChoices mine{options.segment_bytes, options.segment_base, options.ranks_per_node,
-                             options.fault,         options.bulk,         0};
+    const SharedChoices mine{options.segment_bytes,
+                             options.segment_base,
+                             options.cache_bytes,
+                             options.ranks_per_node,
+                             options.fault,
+                             options.bulk,
+                             0};
     const auto all = gather(transport, mine);
-    agree(
-        transport, all[0] == mine ? 0 : EINVAL,
-        "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same in all ranks");
+    agree(transport, all[0] == mine ? 0 : EINVAL,
+          "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same "
+          "in all ranks");
 }
 
 void end_transport(int exit_code) {
@@ -101,6 +107,8 @@ void Runtime::build(const Options &options) {
     auto installed = memory::install_fault_handlers(&Runtime::on_fault);
     agree(*transport_, installed.ok() ? 0 : installed.failure().error,
           installed.ok() ? "" : installed.failure().reason);
+    set_lock_patience(static_cast<Nanoseconds>(options.timeout_s * 1e9));
+    memory::unblock_fault_signals();
     transport_->barrier();
     engine_->start();
     if (topology_.self().value == 0) {
@@ -127,9 +135,9 @@ void Runtime::finish() {
         transport_->barrier();
         mprotect->leave_node();
     }
-    set_job_ender(nullptr);
     set_failure_reporter(nullptr);
-    transport_->finalize();
+    engine_->end_transport();
+    set_job_ender(nullptr);
     set_log_rank(-1);
 }
 
@@ -147,6 +155,10 @@ memory::FaultVerdict Runtime::serve(const memory::Fault &fault) {
     }
     if (engine_->driving()) {
         log_line("libdsm itself has touched shared memory at %p, from %p", fault.address, fault.instruction);
+        return memory::FaultVerdict::NotOurs;
+    }
+    if (fault.kind == memory::FaultKind::Execute) {
+        log_line("a jump into shared memory, to %p: shared memory is never executable", fault.address);
         return memory::FaultVerdict::NotOurs;
     }
     if (node_.solo()) {
@@ -197,7 +209,7 @@ void Runtime::describe_subject(const WaitSubject &subject) {
     if (page && runtime->coherence_) {
         runtime->coherence_->describe(PageId{subject.subject});
         runtime->history_.print(PageId{subject.subject});
-    } else {
+    } else if (subject.what[0] != 'a') { // "answer of rank": its name says all.
         runtime->sync_->describe(subject);
     }
 }

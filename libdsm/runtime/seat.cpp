@@ -1,6 +1,8 @@
 // Taking and giving back seats.
 #include "libdsm/runtime/seat.hpp"
 
+#include "libdsm/memory/fault_signals.hpp"
+
 #include <atomic>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -50,6 +52,7 @@ const Seat &seat_of_this_thread(SyncMemory &memory, Rank self, std::uint32_t bit
         mine.seat.owner = sync::lock_owner(self, static_cast<std::uint32_t>(::syscall(SYS_gettid)));
         memory.seats[mine.seat.slot.value].bit = bit;
         memory.seats[mine.seat.slot.value].rank = self;
+        memory::unblock_fault_signals(); // A thread that blocks them dies at its first fault.
     }
     return mine.seat;
 }

@@ -74,12 +74,12 @@ bool SharedMemory::grow_heap() {
     const memory::SpanAttributes attributes{
         memory::chunk_bytes,         SpanKind::HeapChunk, node_.topology->self_node(),   memory::HomePolicy::One,
         node_.topology->self_node(), page_shift,          memory::MemoryKind::Sequential};
-    const SpanAnswer answer = spans_.allocate(attributes, 1);
-    if (answer.error != 0) {
-        if (!node_.heap->trim()) { return false; }
+    SpanAnswer answer = spans_.allocate(attributes, 1);
+    if (answer.error != 0 && node_.heap->trim()) {
         return_chunks();
-        return false;
+        answer = spans_.allocate(attributes, 1);
     }
+    if (answer.error != 0) { return false; }
     node_.heap->add_chunk(answer.record.first);
     return true;
 }
@@ -168,8 +168,8 @@ void SharedMemory::collect(CallToken token, const CollectiveRequest &request) {
     all.equal = all.equal && all.request == request;
     all.callers.push_back(token);
     if (static_cast<int>(all.callers.size()) < node_.topology->rank_count()) { return; }
-    SpanAnswer answer{all.equal ? all.request.error : EINVAL, {}};
-    if (all.equal && all.request.error == 0) {
+    const int error = all.equal ? all.request.error : EINVAL;
+    if (error == 0) {
         const memory::SpanAttributes attributes{
             request.bytes,
             SpanKind::Collective,
@@ -180,9 +180,11 @@ void SharedMemory::collect(CallToken token, const CollectiveRequest &request) {
                 : NodeId{0},
             static_cast<std::uint8_t>(std::countr_zero(request.block_bytes)),
             memory::MemoryKind::Sequential};
-        answer = spans_.allocate_here(attributes, 1);
+        spans_.allocate_for(all.callers, attributes, 1);
     }
-    for (const CallToken caller : all.callers) { calls_.answer(caller, answer); }
+    for (const CallToken caller : all.callers) {
+        if (error != 0) { calls_.answer(caller, SpanAnswer{error, {}}); }
+    }
     all = Gathering{};
 }
 

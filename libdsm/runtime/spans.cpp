@@ -12,18 +12,13 @@ namespace {
 /// Frames that a node keeps free of home pages, for copies and for ownership that comes back.
 constexpr std::uint64_t reserve_pages_min = 8;
 
-struct ForgottenArguments {
-    memory::SpanRecord record;
-    NodeId node;
-};
-
 std::uint64_t reserve_of(std::uint64_t cache_pages) { return std::max(reserve_pages_min, cache_pages / 8); }
 
 } // namespace
 
 Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(engine), calls_(calls) {
     for (CallKind kind : {CallKind::AllocateSpan, CallKind::LookupSpan, CallKind::FreeSpan, CallKind::ForgetSpan,
-                          CallKind::SpanForgotten}) {
+                          CallKind::SpanForgotten, CallKind::PunchSpan, CallKind::SpanPunched}) {
         calls_.handle(kind, *this);
     }
     if (node_.topology->self() != directory_rank) { return; }
@@ -99,20 +94,46 @@ bool Spans::charge(const memory::SpanRecord &record, bool add) {
     return true;
 }
 
+void Spans::allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
+                         std::uint32_t alignment_chunks) {
+    const SpanAnswer answer = allocate_here(attributes, alignment_chunks);
+    if (answer.error == ENOMEM && !directory_->ending.empty()) {
+        directory_->waiting.push_back({std::move(callers), attributes, alignment_chunks});
+        return;
+    }
+    for (const CallToken caller : callers) { calls_.answer(caller, answer); }
+}
+
 void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) {
     if (kind == CallKind::AllocateSpan) {
         const auto wanted = arguments_as<AllocateArguments>(arguments);
-        calls_.answer(token, allocate_here(wanted.attributes, wanted.alignment_chunks));
-    } else if (kind == CallKind::LookupSpan) {
+        allocate_for({token}, wanted.attributes, wanted.alignment_chunks);
+        return;
+    }
+    if (kind == CallKind::LookupSpan) {
         const auto chunk = arguments_as<memory::ChunkId>(arguments);
         const auto record = directory_->spans->share(chunk, node_.topology->node_of(token.caller));
         calls_.answer(token, record ? SpanAnswer{0, *record} : SpanAnswer{EFAULT, {}});
-    } else if (kind == CallKind::FreeSpan) {
-        begin_free(arguments_as<memory::SpanRecord>(arguments), token);
-    } else if (kind == CallKind::ForgetSpan) {
-        forget_here(arguments_as<memory::SpanRecord>(arguments));
-    } else if (kind == CallKind::SpanForgotten) {
-        on_forgotten(arguments);
+        return;
+    }
+    const auto record = arguments_as<memory::SpanRecord>(arguments);
+    if (kind == CallKind::FreeSpan) { begin_free(record, token); }
+    if (kind == CallKind::ForgetSpan) { forget_here(record); }
+    if (kind == CallKind::SpanForgotten) { on_forgotten(record); }
+    if (kind == CallKind::PunchSpan) { punch_here(record); }
+    if (kind == CallKind::SpanPunched) { on_punched(record); }
+}
+
+std::uint32_t Spans::everybody() const {
+    return node_.solo() ? static_cast<std::uint32_t>(node_.topology->rank_count()) : node_.topology->node_count();
+}
+
+void Spans::tell_everybody(CallKind kind, const memory::SpanRecord &record) {
+    directory_->ending[record.generation] = everybody();
+    for (std::uint32_t number = 0; number < everybody(); ++number) {
+        const Rank to = node_.solo() ? Rank{static_cast<std::int32_t>(number)}
+                                     : node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
+        calls_.tell(to, kind, record);
     }
 }
 
@@ -122,35 +143,52 @@ void Spans::begin_free(const memory::SpanRecord &record, CallToken token) {
     const auto status = directory_->spans->begin_free(record.first, record.generation, holders);
     calls_.answer(token, status == memory::SpanStatus::Ok ? 0 : EINVAL);
     if (status != memory::SpanStatus::Ok) { return; }
-    directory_->forgetting[record.generation] = node_.topology->node_count();
-    for (std::uint16_t node = 0; node < node_.topology->node_count(); ++node) {
-        calls_.tell(node_.topology->first_rank_of(NodeId{node}), CallKind::ForgetSpan, record);
-    }
+    std::uint32_t left = 0;
+    holders.for_each([&](NodeId node) { // All of them are about to forget it.
+        directory_->spans->forget_holder(record.first, record.generation, node, left);
+    });
+    tell_everybody(CallKind::ForgetSpan, record);
 }
 
 void Spans::forget_here(const memory::SpanRecord &record) {
     node_.spans->remove(record.first, record.generation);
     if (node_.solo()) {
-        const auto bytes = std::size_t{record.chunk_count} << memory::chunk_shift;
-        node_.frames.punch(memory::offset_of(record.first), bytes);
+        const PageId first = memory::page_of(memory::offset_of(record.first));
+        node_.areas->close(first, record.chunk_count * memory::pages_per_chunk);
     } else {
         coherence_->kill_span(record);
     }
-    calls_.tell(directory_rank, CallKind::SpanForgotten, ForgottenArguments{record, node_.topology->self_node()});
+    calls_.tell(directory_rank, CallKind::SpanForgotten, record);
 }
 
-void Spans::on_forgotten(std::span<const std::byte> arguments) {
-    const auto forgotten = arguments_as<ForgottenArguments>(arguments);
-    const memory::SpanRecord &record = forgotten.record;
-    std::uint32_t holders_left = 0;
-    directory_->spans->forget_holder(record.first, record.generation, forgotten.node, holders_left);
-    const auto waiting = directory_->forgetting.find(record.generation);
-    DSM_CHECK(waiting != directory_->forgetting.end(), "A1 a node forgets a span once", record.generation);
-    if (--waiting->second > 0) { return; }
-    directory_->forgetting.erase(waiting);
+void Spans::punch_here(const memory::SpanRecord &record) {
+    const auto bytes = std::size_t{record.chunk_count} << memory::chunk_shift;
+    if (node_.topology->local_rank() == 0) { node_.frames.punch(memory::offset_of(record.first), bytes); }
+    calls_.tell(directory_rank, CallKind::SpanPunched, record);
+}
+
+void Spans::on_forgotten(const memory::SpanRecord &record) {
+    const auto ending = directory_->ending.find(record.generation);
+    DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
+    if (--ending->second == 0) { tell_everybody(CallKind::PunchSpan, record); }
+}
+
+void Spans::on_punched(const memory::SpanRecord &record) {
+    const auto ending = directory_->ending.find(record.generation);
+    DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
+    if (--ending->second == 0) {
+        directory_->ending.erase(ending);
+        end_span(record);
+    }
+}
+
+void Spans::end_span(const memory::SpanRecord &record) {
     charge(record, false);
     const auto status = directory_->spans->finish_free(record.first, record.generation);
     DSM_CHECK(status == memory::SpanStatus::Ok, "A2 a span that every node has dropped can end", record.generation);
+    std::deque<Directory::Waiting> waiting;
+    waiting.swap(directory_->waiting);
+    for (auto &one : waiting) { allocate_for(std::move(one.callers), one.attributes, one.alignment_chunks); }
 }
 
 } // namespace dsm::rt

@@ -3,7 +3,12 @@
 //
 //   allocate:  caller --AllocateSpan--> rank 0 --answer--> caller
 //   find:      caller --LookupSpan----> rank 0 --answer--> caller, who caches it for its node (once per node and span)
-//   free:      caller --FreeSpan------> rank 0 --ForgetSpan--> first rank of every node --answers--> rank 0: reusable
+//   free:      caller --FreeSpan------> rank 0 --ForgetSpan--> every node: rights, state, cached record --answers-->
+//   rank 0
+//                                              --PunchSpan---> every node: frames                       --answers-->
+//                                              reusable
+// The frames go in a second round: until every node has forgotten the span, one may still be copying into another's
+// frame. "Every node" is its first rank; with one node it is every rank, since each closes its own view.
 #pragma once
 
 #include "libdsm/memory/span_directory.hpp"
@@ -11,6 +16,7 @@
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/node.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,8 +47,10 @@ public:
     /// Ends a span: 0, or EINVAL when it is gone or going. Returns once the directory has taken note; the addresses are
     /// used again when every node has dropped what it had.
     int free(const memory::SpanRecord &record);
-    /// The directory itself; on rank 0, on the driver only.
-    SpanAnswer allocate_here(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
+    /// Allocates and answers all callers, at once or when spans that are being freed have made room. On rank 0, on the
+    /// driver only.
+    void allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
+                      std::uint32_t alignment_chunks);
 
     void on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) override;
 
@@ -53,9 +61,15 @@ private:
     };
     /// Bytes that the live spans need at each home, so that the nodes' budgets are not promised twice.
     bool charge(const memory::SpanRecord &record, bool add);
+    SpanAnswer allocate_here(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
     void begin_free(const memory::SpanRecord &record, CallToken token);
     void forget_here(const memory::SpanRecord &record);
-    void on_forgotten(std::span<const std::byte> arguments);
+    void punch_here(const memory::SpanRecord &record);
+    void on_forgotten(const memory::SpanRecord &record);
+    void on_punched(const memory::SpanRecord &record);
+    void end_span(const memory::SpanRecord &record);
+    void tell_everybody(CallKind kind, const memory::SpanRecord &record);
+    std::uint32_t everybody() const;
 
     Node &node_;
     Engine &engine_;
@@ -66,8 +80,14 @@ private:
     struct Directory {
         memory::SharedRegion region;
         std::optional<memory::SpanDirectory> spans;
-        std::vector<std::uint64_t> homed_pages;            ///< by node
-        std::map<std::uint32_t, std::uint32_t> forgetting; ///< generation -> nodes that have not answered
+        std::vector<std::uint64_t> homed_pages;        ///< by node
+        std::map<std::uint32_t, std::uint32_t> ending; ///< generation -> answers that this round still waits for
+        struct Waiting {
+            std::vector<CallToken> callers;
+            memory::SpanAttributes attributes;
+            std::uint32_t alignment_chunks;
+        };
+        std::deque<Waiting> waiting; ///< allocations that wait for spans to end
     };
     std::unique_ptr<Directory> directory_;
 };

@@ -148,14 +148,15 @@ std::vector<bool> try_to_form(Node &node, const Topology &topology, transport::T
         bool node;
         bool board;
     };
+    const std::vector<Joined> all = gather(transport, Joined{joined, has_board});
+    const bool boards = std::all_of(all.begin(), all.end(), [](const Joined &rank) { return rank.board; });
+    // Doorbells are rung by all or by none of a job: who has none would never be woken. Ranks of one node need them.
+    if (!boards) { node.doorbells = memory::SharedRegion(); }
     std::vector<bool> alone;
-    bool board_everywhere = true;
-    for (const Joined &rank : gather(transport, Joined{joined, has_board})) {
-        alone.push_back(!rank.node);
-        board_everywhere = board_everywhere && rank.board;
+    for (std::size_t rank = 0; rank < all.size(); ++rank) {
+        const NodeId of_rank = topology.node_of(Rank{static_cast<std::int32_t>(rank)});
+        alone.push_back(!all[rank].node || (!boards && topology.ranks_of(of_rank).size() > 1));
     }
-    // Doorbells are rung by all or by none of a job: who has none would never be woken.
-    if (!board_everywhere) { node.doorbells = memory::SharedRegion(); }
     return alone;
 }
 
@@ -169,8 +170,8 @@ void reserve_segment(Node &node, transport::Transport &transport, const Options 
         const auto candidates = memory::segment_base_candidates();
         bases.assign(candidates.begin(), candidates.end());
     }
-    std::string reason = "the segment cannot be reserved";
-    int error = ENOMEM;
+    std::string reason;
+    int error = 0;
     for (const std::uintptr_t base : bases) {
         auto attempt = memory::Segment::try_reserve(base, options.segment_bytes);
         if (!attempt.ok()) {

@@ -96,7 +96,8 @@ struct TransportOptions {
     const void *communicator = nullptr; ///< an MPI_Comm of the program's, nullptr for MPI_COMM_WORLD
 };
 
-/// A transport, or the errno code and the sentence why there is none.
+/// A transport, or the errno code and the sentence why there is none; the sentence is empty in ranks that failed only
+/// because another one did.
 struct TransportResult {
     std::unique_ptr<Transport> transport;
     int error = 0;

@@ -1,6 +1,6 @@
 /*
- * Exhausted memory: every allocation function gives ENOMEM, what was allocated stays right, and after the frees there is
- * room again. Run with a small DSM_SEGMENT_SIZE or DSM_CACHE. Argument: the function that exhausts it.
+ * Exhausted memory: every allocation function gives ENOMEM, what was allocated stays right, and after the frees there
+ * is room again. Run with a small DSM_SEGMENT_SIZE or DSM_CACHE. Argument: the function that exhausts it.
  */
 #include "expect.h"
 

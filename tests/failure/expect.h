@@ -21,9 +21,9 @@ static inline const char *code_name(int code) {
     static const struct {
         int code;
         const char *name;
-    } names[] = {{0, "0"},           {EINVAL, "EINVAL"},     {ENOMEM, "ENOMEM"},   {ENOTSUP, "ENOTSUP"},
-                 {EPERM, "EPERM"},   {EALREADY, "EALREADY"}, {EDEADLK, "EDEADLK"}, {EBUSY, "EBUSY"},
-                 {EFBIG, "EFBIG"},   {EEXIST, "EEXIST"}};
+    } names[] = {{0, "0"},         {EINVAL, "EINVAL"},     {ENOMEM, "ENOMEM"},   {ENOTSUP, "ENOTSUP"},
+                 {EPERM, "EPERM"}, {EALREADY, "EALREADY"}, {EDEADLK, "EDEADLK"}, {EBUSY, "EBUSY"},
+                 {EFBIG, "EFBIG"}, {EEXIST, "EEXIST"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
         if (names[i].code == code) { return names[i].name; }
     }

@@ -1,4 +1,5 @@
-/* A forked child that touches shared memory dies by the ordinary signal; one that does not lives; the parent goes on. */
+/* A forked child that touches shared memory dies by the ordinary signal; one that does not lives; the parent goes on.
+ */
 #include "expect.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
- * Programs that end without dsm_finalize(). Arguments: how, and which rank (-1: all). The other ranks wait in a barrier,
- * or with a second word "compute" go on computing, until mpirun ends them.
+ * Programs that end without dsm_finalize(). Arguments: how, and which rank (-1: all). The other ranks wait in a
+ * barrier, or with a second word "compute" go on computing, until mpirun ends them.
  *
  *   return, exit, _exit   with code 0               exit_9   with exit code 9
  *   abort                 by SIGABRT                 crash    by a null pointer

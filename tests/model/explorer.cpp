@@ -112,6 +112,7 @@ void Explorer::apply(Model &model, Action action) const {
         if (world.evict(index, 0, 0) != Eviction::Refused) { --model.nodes[index].evictions_left; }
         break;
     case ActionKind::Timer:
+        if (world.at(index, 0).state.stay == Stay::AwaitingAccess) { --model.slow_wakes_left; }
         world.timer(index, 0, much_later_us);
         break;
     case ActionKind::Free:

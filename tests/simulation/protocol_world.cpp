@@ -5,6 +5,7 @@ namespace dsm::protocol_test {
 using namespace dsm::protocol;
 
 namespace {
+constexpr unsigned nodes_checked_always = 64;
 constexpr Words garbage{0xdeadbeefdeadbeef, 0xdeadbeefdeadbeef};
 } // namespace
 
@@ -224,7 +225,13 @@ unsigned World::frames_of(unsigned node) const {
 }
 
 void World::check_page(unsigned page) {
-    if (!failure_.empty()) { return; }
+    const unsigned checks_every =
+        1 + options_->nodes / nodes_checked_always; // A check costs as much as there are nodes.
+    if (!failure_.empty() || ++events_ % checks_every != 0) { return; }
+    check_page_now(page);
+}
+
+void World::check_page_now(unsigned page) {
     check_owner(page);
     check_copies(page);
     check_hints(page);
@@ -295,6 +302,7 @@ void World::check_quiet() {
     if (!network.empty()) { return; }
     bool are_sets_small = true;
     for (unsigned page = 0; page < options_->pages; ++page) {
+        check_page_now(page);
         for (unsigned node = 0; node < options_->nodes; ++node) {
             const PageState &state = at(node, page).state;
             are_sets_small = are_sets_small && state.copyset.count() <= NodeSet::inline_max;

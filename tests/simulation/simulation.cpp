@@ -2,6 +2,7 @@
 #include "tests/simulation/simulation.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 namespace dsm::protocol_test {
@@ -9,7 +10,12 @@ using namespace dsm::protocol;
 
 namespace {
 constexpr std::uint64_t steps_max = 200'000;
+constexpr std::uint64_t steps_per_node_max = 1'000;
 constexpr unsigned pause_us_max = 20'000;
+
+unsigned one_of(std::initializer_list<unsigned> choices, Random &random) {
+    return choices.begin()[random.below(static_cast<unsigned>(choices.size()))];
+}
 } // namespace
 
 WorldOptions Simulation::world_options(const SimulationOptions &options, Random &random) {
@@ -31,7 +37,7 @@ WorldOptions Simulation::world_options(const SimulationOptions &options, Random 
 Simulation::Simulation(const SimulationOptions &options, SetPool &pool, std::vector<std::string> *trace)
     : random_(options.seed), world_options_(world_options(options, random_)), world_(world_options_, pool),
       paused_until_us_(world_options_.nodes), cache_frames_(random_.between(1, 2)),
-      delay_us_max_(random_.one_in(2) ? 50 : 1'000) {
+      delay_us_max_(random_.one_in(2) ? 50 : 1'000), writes_one_in_(one_of({2, 3, 10, 200}, random_)) {
     world_.trace = trace;
     const unsigned threads_per_node = random_.between(1, 3);
     const unsigned accesses = std::max(4U, 600 / (world_options_.nodes * threads_per_node));
@@ -64,7 +70,9 @@ SimulationResult Simulation::run() {
         if (random_.one_in(400)) { paused_until_us_[event.node] = now_us_ + random_.below(pause_us_max); }
         handle(event);
         collect();
-        if (++result_.steps > steps_max) { world_.fail("livelock: the job does not end"); }
+        if (++result_.steps > std::max(steps_max, world_options_.nodes * steps_per_node_max)) {
+            world_.fail("livelock: the job does not end");
+        }
     }
     if (world_.failure().empty()) {
         for (const Thread &thread : threads_) {
@@ -130,7 +138,7 @@ void Simulation::run_thread(unsigned index) {
         thread.is_busy = true;
         thread.page = random_.one_in(3) ? random_.below(world_options_.pages) : 0;
         thread.word = random_.below(words_per_frame);
-        thread.wanted = random_.one_in(3) ? Access::Write : Access::Read;
+        thread.wanted = random_.one_in(writes_one_in_) ? Access::Write : Access::Read;
     } else if (random_.one_in(60)) { // A waiter that vanishes: a signal took the thread elsewhere.
         thread.is_busy = false;
         --thread.accesses_left;

@@ -76,6 +76,7 @@ private:
     std::vector<TimeUs> paused_until_us_;
     unsigned cache_frames_;
     unsigned delay_us_max_;
+    unsigned writes_one_in_;
     TimeUs now_us_ = 0;
     std::uint64_t next_number_ = 0;
     std::uint64_t next_tag_ = 1;

@@ -39,7 +39,7 @@ inline int size() noexcept { return dsm_size(); }
 inline int node() noexcept { return dsm_node(); }
 inline int node_count() noexcept { return dsm_node_count(); }
 
-/** Attributes of allocate_shared_array(): dsm_alloc_attr_t with its defaults filled in. */
+/** Attributes of alloc_array(): dsm_alloc_attr_t with its defaults filled in. */
 struct alloc_attr : dsm_alloc_attr_t {
     alloc_attr() : dsm_alloc_attr_t DSM_ALLOC_ATTR_INITIALIZER {}
 };

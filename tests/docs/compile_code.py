@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Compiles the code blocks of documents against the public headers, without linking.
+
+    compile_code.py --cc CC --cxx CXX --include DIR... --scratch DIR DOCUMENT...
+
+Prints what the compiler says, with the document's line numbers, and exits 1 when a block does not compile.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import extract_code
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-fsyntax-only"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cc", required=True)
+    parser.add_argument("--cxx", required=True)
+    parser.add_argument("--include", action="append", default=[])
+    parser.add_argument("--scratch", required=True)
+    parser.add_argument("documents", nargs="+")
+    options = parser.parse_args()
+    extract_code.main([*options.documents, options.scratch])
+    compilers = {".c": [options.cc, "-std=c11", "-D_GNU_SOURCE"], ".cpp": [options.cxx, "-std=c++20"]}
+    includes = [f"-I{folder}" for folder in options.include]
+    sources = sorted(Path(options.scratch).glob("*_line_*"))
+    refused = [source.name for source in sources
+               if subprocess.run([*compilers[source.suffix], *WARNINGS, *includes, str(source)], check=False).returncode]
+    print(f"{len(sources)} blocks, {len(refused)} do not compile {' '.join(refused)}")
+    return 1 if refused or not sources else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

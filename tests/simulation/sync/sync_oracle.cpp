@@ -1,0 +1,163 @@
+// What must hold after every event of the simulated job: the invariants L1 to L10 as seen from outside, and a clean
+// end.
+#include "tests/simulation/sync/sync_world.hpp"
+
+#include "libdsm/base/check.hpp"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+namespace dsm::sync_test {
+
+namespace {
+std::uint64_t running_seed = 0;
+void report_seed(std::uint64_t) { std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(running_seed)); }
+} // namespace
+
+void set_running_seed(std::uint64_t seed) {
+    running_seed = seed;
+    set_failure_reporter(report_seed);
+}
+
+void fail(const char *format, ...) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "seed %llu: ", static_cast<unsigned long long>(running_seed));
+    va_list arguments;
+    va_start(arguments, format);
+    std::vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    std::fprintf(stderr, "\n");
+    std::_Exit(1);
+}
+
+/// L2: mutual exclusion as the program sees it.
+void World::acquired(const Thread &thread, unsigned lock) {
+    LockOracle &oracle = oracles_[lock];
+    if (oracle.holder != nullptr) { fail("lock %u has two holders", lock); }
+    oracle.holder = &thread;
+    trace("node %u thread %u holds lock %u", thread.node, thread.slot.value, lock);
+    const LockState &state = nodes_[thread.node].locks[lock];
+    if (state.phase == TokenPhase::Here && state.next != no_node) { ++oracle.takes_since_next[thread.node]; }
+    const bool passes_head = oracle.head_seen[thread.node] != 0 && oracle.head_seen[thread.node] == state.queue.first();
+    if (passes_head) { ++oracle.takes_past_head[thread.node]; }
+}
+
+/// L10, counted independently of the machine's own counters: when threads notice that they hold the lock. So one take
+/// more is seen than the machine allows, that of a thread which was handed the lock before and notices now.
+void World::watch_fairness(unsigned node, unsigned lock) {
+    LockOracle &oracle = oracles_[lock];
+    const LockState &state = nodes_[node].locks[lock];
+    if (state.phase != TokenPhase::Here || state.next == no_node) { oracle.takes_since_next[node] = 0; }
+    if (state.queue.first() != oracle.head_seen[node]) {
+        oracle.head_seen[node] = state.queue.first();
+        oracle.takes_past_head[node] = 0;
+    }
+    if (oracle.takes_since_next[node] > std::max<unsigned>(options_.local_hand_overs_max, 1) + 1) {
+        fail("L10: node %u keeps lock %u for %u takes while another waits", node, lock, oracle.takes_since_next[node]);
+    }
+    if (oracle.takes_past_head[node] > options_.barges_max + 2U) {
+        fail("L10: %u takes of lock %u pass the first waiter of node %u", oracle.takes_past_head[node], lock, node);
+    }
+}
+
+unsigned World::holds_token(unsigned lock) const {
+    unsigned tokens = 0;
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const TokenPhase phase = nodes_[node].locks[lock].phase;
+        const bool not_used_yet = phase == TokenPhase::Unknown && home_of(lock).value == node;
+        tokens += phase == TokenPhase::Here || phase == TokenPhase::Lent || not_used_yet;
+    }
+    return tokens;
+}
+
+void World::check_lock(unsigned lock) {
+    const LockOracle &oracle = oracles_[lock];
+    const unsigned tokens = holds_token(lock) + oracle.tokens_in_flight;
+    if (tokens != 1) { fail("L1: lock %u has %u tokens", lock, tokens); }
+    unsigned holders = 0;
+    unsigned borrowers = 0;
+    unsigned lent = 0;
+    unsigned requested = 0;
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const LockState &state = nodes_[node].locks[lock];
+        if (state.phase == TokenPhase::Unknown) { continue; }
+        check_node_lock(node, lock);
+        holders += (state.word & lock_owner_mask) != 0;
+        borrowers += (state.word & lock_borrowed) != 0;
+        lent += state.phase == TokenPhase::Lent;
+        requested += state.phase == TokenPhase::Requested;
+    }
+    if (holders > 1) { fail("L2: lock %u has holders at %u nodes", lock, holders); }
+    if (lent != borrowers + oracle.lendings_in_flight) { fail("L9: lock %u is lent and not borrowed", lock); }
+    if (oracle.requests_in_flight > requested) { fail("L3: lock %u has more requests than nodes that ask", lock); }
+    check_hints(lock);
+}
+
+void World::check_node_lock(unsigned node, unsigned lock) {
+    const LockState &state = nodes_[node].locks[lock];
+    const bool is_here = state.phase == TokenPhase::Here;
+    const bool is_free = is_here && (state.word & lock_owner_mask) == 0;
+    const bool is_waited_for = !state.queue.empty();
+    const bool is_borrower = (state.word & lock_borrowed) != 0;
+    const bool has_next = state.next != no_node;
+    if (is_here != ((state.word & lock_token_here) != 0)) { fail("L1: node %u, lock %u: flag and phase", node, lock); }
+    if (is_waited_for != ((state.word & lock_waiters) != 0)) { fail("L8: node %u, lock %u: waiters", node, lock); }
+    if ((is_here && has_next) != ((state.word & lock_next_waiting) != 0)) { fail("L8: node %u: next flag", node); }
+    if (is_waited_for && state.phase == TokenPhase::Absent) { fail("L8: node %u waits and has not asked", node); }
+    if (is_free && has_next && !is_waited_for) { fail("L6: node %u keeps lock %u from another", node, lock); }
+    if (is_free && is_waited_for) {
+        if (!state.head_woken) { fail("L7: node %u, lock %u: free, and the first waiter sleeps", node, lock); }
+    }
+    if (is_borrower && (is_here || state.phase == TokenPhase::Lent)) { fail("L9: node %u borrows its own", node); }
+    const bool is_root = state.phase != TokenPhase::Absent;
+    const bool points_here = state.hint.value == node;
+    if (is_root ? points_here == has_next : points_here || has_next) { fail("L4: node %u, lock %u: hint", node, lock); }
+}
+
+/// L4: from everywhere the hints end at a root.
+void World::check_hints(unsigned lock) const {
+    for (unsigned start = 0; start < options_.nodes; ++start) {
+        unsigned node = start;
+        for (unsigned steps = 0;; ++steps) {
+            const LockState &state = nodes_[node].locks[lock];
+            const bool is_unknown = state.phase == TokenPhase::Unknown;
+            const unsigned hint = is_unknown ? home_of(lock).value : state.hint.value;
+            if (hint == node) { break; }
+            if (steps >= options_.nodes) { fail("L4: lock %u: the hints from node %u go in a circle", lock, start); }
+            node = hint;
+        }
+    }
+}
+
+void World::check_end() {
+    for (unsigned lock = 0; lock < options_.locks; ++lock) {
+        check_lock(lock);
+        if (oracles_[lock].holder != nullptr) { fail("lock %u is held at the end", lock); }
+    }
+    for (unsigned i = 0; i < options_.nodes; ++i) {
+        Node &node = nodes_[i];
+        for (const LockState &state : node.locks) {
+            if (lock_in_use(state)) { fail("a lock is in use at node %u at the end", i); }
+        }
+        for (const ConditionState &state : node.conditions) {
+            if (condition_in_use(state)) { fail("C4: a condition of node %u keeps a waiter", i); }
+        }
+        for (const CountedBarrierState &state : node.barriers) {
+            if (state.arrived != 0 || !state.queue.empty()) { fail("B4: a barrier of node %u keeps a thread", i); }
+        }
+        const ConditionContext conditions = condition_context(i, 0);
+        const CountedBarrierContext barriers = barrier_context(i, 0);
+        RecordPool<ConditionRecord> waiters = conditions.pool;
+        RecordPool<BarrierRecord> arrivals = barriers.pool;
+        unsigned free_waiters = 0;
+        unsigned free_arrivals = 0;
+        while (waiters.take() != 0) { ++free_waiters; }
+        while (arrivals.take() != 0) { ++free_arrivals; }
+        const bool all_free = free_waiters == options_.condition_records && free_arrivals == options_.barrier_records;
+        if (!all_free) { fail("C4, B4: node %u has lost records of a pool", i); }
+    }
+}
+
+} // namespace dsm::sync_test

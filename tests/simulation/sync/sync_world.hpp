@@ -1,0 +1,188 @@
+// A simulated job of nodes, threads, locks, conditions and barriers around the shipped machines of libdsm/sync.
+// Messages travel as bytes and arrive in any order; after every event the invariants of docs/synchronisation.md are
+// checked.
+#pragma once
+
+#include "libdsm/sync/sync_wire.hpp"
+#include "tests/simulation/random.hpp"
+#include "tests/simulation/sync/task.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dsm::sync_test {
+
+using namespace dsm::sync;
+using protocol_test::Random;
+
+struct Mutations {
+    LockMutation lock = LockMutation::None;
+    ConditionMutation condition = ConditionMutation::None;
+    BarrierMutation barrier = BarrierMutation::None;
+};
+
+struct WorldOptions {
+    unsigned nodes = 2;
+    unsigned threads_per_node = 2;
+    unsigned locks = 1;
+    unsigned conditions = 1;
+    unsigned barriers = 1;
+    std::uint16_t fan_out = 4;
+    std::uint16_t local_hand_overs_max = 16;
+    std::uint16_t barges_max = 16;
+    unsigned condition_records = 64; ///< of each node
+    unsigned barrier_records = 64;
+    Mutations mutations;
+    bool traces = false;
+};
+
+/// Ends the program with exit code 1; prints the text and the seed that runs.
+[[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/// The seed that fail() and broken invariants name.
+void set_running_seed(std::uint64_t seed);
+
+struct Thread {
+    unsigned node;
+    Rank rank;
+    WaitSlot slot;
+    LockOwner owner;
+    bool is_woken;               ///< a wake that has not been consumed
+    bool waits;                  ///< suspended until is_woken
+    std::coroutine_handle<> at;  ///< where it goes on; null at the end of its program
+    std::uint64_t patience_ends; ///< while it waits: it goes on at this step too; 0 for never
+};
+
+struct Packet {
+    unsigned to;
+    std::uint64_t not_before; ///< a step
+    std::uint8_t bytes;
+    std::array<std::byte, sync_message_bytes_max> record;
+};
+
+/// What one node has.
+struct Node {
+    std::vector<LockState> locks;
+    std::vector<ConditionState> conditions;
+    std::vector<CountedBarrierState> barriers;
+    TreeBarrierState tree;
+    unsigned tree_arrivals;
+    std::uint32_t tree_opened;
+    std::vector<WaitRecord> records;
+    std::vector<ConditionRecord> condition_records;
+    std::vector<BarrierRecord> barrier_records;
+    PoolHead condition_pool;
+    PoolHead barrier_pool;
+    std::uint64_t paused_until;
+};
+
+/// What is known of a lock beyond the nodes' states.
+struct LockOracle {
+    const Thread *holder;
+    unsigned tokens_in_flight;
+    unsigned requests_in_flight;
+    unsigned lendings_in_flight; ///< TryGrant and Return
+    std::vector<unsigned> takes_since_next;
+    std::vector<unsigned> takes_past_head;
+    std::vector<std::uint32_t> head_seen;
+};
+
+/// Counts over a run, to see that what should happen does happen.
+struct Counts {
+    std::uint64_t steps, messages, forwards, tokens, lendings, busy, timed_out, wakes, cancelled, cancel_late, refused,
+        departs, serials;
+};
+
+class World {
+public:
+    World(const WorldOptions &options, std::uint64_t seed);
+
+    // ---- What simulated threads do; each returns when it would return to the program ----
+    Task<LockOutcome> lock(Thread &thread, unsigned lock);
+    /// Gives up waiting after about so many steps.
+    Task<LockOutcome> timed_lock(Thread &thread, unsigned lock, unsigned patience_steps);
+    Task<LockOutcome> try_lock(Thread &thread, unsigned lock);
+    void unlock(Thread &thread, unsigned lock);
+    /// True when it was woken (or refused), false when patience (0: endless) ran out first.
+    Task<bool> wait(Thread &thread, unsigned condition, unsigned lock, unsigned patience_steps);
+    void signal(Thread &thread, unsigned condition);
+    void broadcast(Thread &thread, unsigned condition);
+    Task<bool> is_waited_on(Thread &thread, unsigned condition);
+    Task<BarrierOutcome> pass(Thread &thread, unsigned barrier, std::uint32_t count);
+    Task<BarrierOutcome> query_barrier(Thread &thread, unsigned barrier);
+    Task<> pass_tree(Thread &thread);
+
+    /// Lets others run.
+    auto yield(Thread &thread) { return Suspension{thread, false, 0}; }
+
+    // ---- The simulator ----
+    std::vector<Thread> &threads() { return threads_; }
+    Random &random() { return random_; }
+    const WorldOptions &options() const { return options_; }
+    const Counts &counts() const { return counts_; }
+    /// Runs one event: a message or a thread's next piece. False when there is none left.
+    bool run_one();
+    void pause_some_node();
+    /// Everybody has ended and all messages have arrived: nothing may be left anywhere.
+    void check_end();
+
+private:
+    friend class NodeEffects;
+
+    struct Suspension {
+        Thread &thread;
+        bool waits;
+        std::uint64_t patience_ends;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> at) noexcept {
+            thread.at = at;
+            thread.waits = waits;
+            thread.patience_ends = patience_ends;
+        }
+        void await_resume() const noexcept { thread.is_woken = false; }
+    };
+    /// Sleeps until woken, or until patience ends.
+    auto sleep(Thread &thread, std::uint64_t patience_ends = 0) { return Suspension{thread, true, patience_ends}; }
+    std::uint64_t after(unsigned patience_steps) const {
+        return patience_steps == 0 ? 0 : counts_.steps + patience_steps;
+    }
+
+    bool can_run(const Thread &thread) const;
+    bool run_thread();
+    bool deliver_one();
+    void deliver(const Packet &packet);
+    void deliver_lock(unsigned node, const LockMessage &message);
+    void deliver_condition(unsigned node, const ConditionMessage &message);
+    void deliver_barrier(unsigned node, const BarrierMessage &message);
+    void tell_home(const Thread &thread, ConditionMessageKind kind, unsigned condition, std::uint32_t sequence);
+    template <class Message> void post(unsigned from, NodeId to, const Message &message);
+    void wake(unsigned node, WaitSlot slot);
+
+    LockOutcome step_lock(Thread &thread, unsigned lock, LockEventKind kind);
+    void acquired(const Thread &thread, unsigned lock);
+    unsigned holds_token(unsigned lock) const;
+    void check_lock(unsigned lock);
+    void check_node_lock(unsigned node, unsigned lock);
+    void check_hints(unsigned lock) const;
+    void watch_fairness(unsigned node, unsigned lock);
+
+    LockContext lock_context(unsigned node, unsigned lock);
+    ConditionContext condition_context(unsigned node, unsigned condition);
+    CountedBarrierContext barrier_context(unsigned node, unsigned barrier);
+    TreeBarrierContext tree_context(unsigned node) const;
+    NodeId home_of(unsigned object) const { return NodeId{static_cast<std::uint16_t>((object * 7) % options_.nodes)}; }
+    void trace(const char *format, ...) const __attribute__((format(printf, 2, 3)));
+
+    WorldOptions options_;
+    Random random_;
+    std::vector<Node> nodes_;
+    std::vector<Thread> threads_;
+    std::vector<LockOracle> oracles_;
+    std::vector<Packet> packets_;
+    Counts counts_{};
+    unsigned message_weight_; ///< of 16: how often a message goes before a thread
+    unsigned delay_steps_;    ///< how long a message may be held back
+};
+
+} // namespace dsm::sync_test
