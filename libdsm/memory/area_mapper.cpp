@@ -14,6 +14,11 @@ namespace dsm::memory {
 namespace {
 constexpr std::size_t area_pages = area_bytes / page_bytes;
 constexpr std::size_t bits_per_word = 64;
+/// The end of the page that holds the last byte before `end`.
+const std::byte *page_end(const void *end) noexcept {
+    const auto address = (reinterpret_cast<std::uintptr_t>(end) + page_bytes - 1) / page_bytes * page_bytes;
+    return reinterpret_cast<const std::byte *>(address); // NOLINT(performance-no-int-to-ptr)
+}
 constexpr std::uint64_t bit_of(std::size_t area) noexcept { return std::uint64_t{1} << (area % bits_per_word); }
 } // namespace
 
@@ -44,15 +49,17 @@ bool AreaMapper::is_open(const void *address) const noexcept {
     return (word_of(area).load(std::memory_order_acquire) & bit_of(area)) != 0;
 }
 
-void AreaMapper::open(const void *address) noexcept {
+void AreaMapper::open(const void *address, const void *live_end) noexcept {
     const std::size_t area_count = segment_->bytes() / area_bytes;
     const std::size_t area = segment_->page_of(address).value / area_pages;
     // Near the kernel's limit of areas it cannot split one; a larger, aligned neighbourhood ends where areas do.
     for (std::size_t span = 1;; span *= 2) {
         const std::size_t begin = area / span * span;
         const std::size_t end = std::min(begin + span, area_count);
-        const int error =
-            raw_mprotect(segment_->base() + begin * area_bytes, (end - begin) * area_bytes, PROT_READ | PROT_WRITE);
+        const std::byte *stop = segment_->base() + end * area_bytes;
+        if (span == 1 && live_end != nullptr) { stop = std::min(stop, page_end(live_end)); }
+        std::byte *start = segment_->base() + begin * area_bytes;
+        const int error = raw_mprotect(start, static_cast<std::size_t>(stop - start), PROT_READ | PROT_WRITE);
         if (error == 0) {
             mark(begin, end, true);
             return;

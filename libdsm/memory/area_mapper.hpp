@@ -21,11 +21,11 @@ public:
     /// For a segment whose application view is mapped with PROT_NONE; it outlives this.
     static Outcome<AreaMapper> create(const Segment &segment);
 
-    /// Opens the area around an address of the segment; several threads may do so at once. Near the kernel's limit of
-    /// areas a larger neighbourhood is opened, at worst the whole segment. In a signal handler; ends the job if the
-    /// kernel refuses even that. No frame is made present here: that gains little, and sparse data would fill whole
-    /// areas (docs/memory.md).
-    void open(const void *address) noexcept;
+    /// Opens the area around an address of the segment, as far as `live_end` where that lies in it (nullptr: all of
+    /// it); several threads may do so at once. Near the kernel's limit of areas a larger neighbourhood is opened, at
+    /// worst the whole segment. In a signal handler; ends the job if the kernel refuses even that. No frame is made
+    /// present here: that gains little, and sparse data would fill whole areas (docs/memory.md).
+    void open(const void *address, const void *live_end = nullptr) noexcept;
     /// True if the area is open: then a fault there is not about rights (SIGBUS: memory could not be had).
     bool is_open(const void *address) const noexcept;
     /// Closes the areas that lie entirely inside pages [first, first + count). False if the kernel refused; then they

@@ -100,7 +100,7 @@ std::size_t NodeBits::encode(unsigned from, unsigned to, std::span<std::byte> ou
     }
     if (members == 0) { return 0; }
     const std::size_t bitmap_bytes = last / 8 - first / 8 + 1;
-    if (2 * members <= bitmap_bytes + 2) {
+    if (std::size_t{2} * members <= bitmap_bytes + 2) {
         std::size_t used = 1;
         out[0] = form_list;
         for (unsigned node = first; node < to; node = next_member(node + 1), used += 2) { put_u16(out, used, node); }
@@ -290,7 +290,7 @@ std::size_t NodeSet::encode(const SetPool &pool, std::span<std::byte> out) const
     if (is_inline()) {
         if (count_ == 0) { return 0; }
         out[0] = form_list;
-        for (unsigned i = 0; i < count_; ++i) { put_u16(out, 1 + 2 * i, members_[i]); }
+        for (unsigned i = 0; i < count_; ++i) { put_u16(out, 1 + std::size_t{2} * i, members_[i]); }
         return 1 + std::size_t{2} * count_;
     }
     NodeBits bits;

@@ -171,7 +171,7 @@ memory::FaultVerdict Runtime::serve(const memory::Fault &fault) {
         if (fault.signal == SIGBUS) {
             end_job(exit_machine_failed, "no memory for shared memory at %p", fault.address);
         }
-        node_.areas->open(fault.address);
+        node_.areas->open(fault.address, node_.address_of(memory::offset_of(record->first) + record->bytes));
         return memory::FaultVerdict::Served;
     }
     if (fault.signal != node_.backend->fault_signal()) {

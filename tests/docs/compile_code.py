@@ -28,8 +28,11 @@ def main():
     compilers = {".c": [options.cc, "-std=c11", "-D_GNU_SOURCE"], ".cpp": [options.cxx, "-std=c++20"]}
     includes = [f"-I{folder}" for folder in options.include]
     sources = sorted(Path(options.scratch).glob("*_line_*"))
-    refused = [source.name for source in sources
-               if subprocess.run([*compilers[source.suffix], *WARNINGS, *includes, str(source)], check=False).returncode]
+    refused = []
+    for source in sources:
+        command = [*compilers[source.suffix], *WARNINGS, *includes, str(source)]
+        if subprocess.run(command, check=False).returncode != 0:
+            refused.append(source.name)
     print(f"{len(sources)} blocks, {len(refused)} do not compile {' '.join(refused)}")
     return 1 if refused or not sources else 0
 

@@ -7,6 +7,7 @@
  *   null, own_handler       at a null pointer; own_handler has a SIGSEGV handler installed before dsm_init()
  *   own_handler_far         as read_far with that handler
  *   sent                    SIGSEGV sent by raise()
+ *   jump                    into an allocation, which holds no code
  *   blocked                 in an allocation, by a thread that blocks SIGSEGV and SIGBUS
  */
 #define _GNU_SOURCE
@@ -60,6 +61,10 @@ static void make(const char *access, char *block, size_t bytes) {
         touch(nowhere, 1);
     } else if (strcmp(access, "sent") == 0) {
         raise(SIGSEGV);
+    } else if (strcmp(access, "jump") == 0) {
+        void (*nowhere)(void) = NULL;
+        memcpy(&nowhere, &block, sizeof nowhere);
+        nowhere();
     } else if (strcmp(access, "blocked") == 0) {
         block_signals();
         touch(block + 4096, 1);

@@ -6,6 +6,12 @@ foreach(subject page lock barrier)
 endforeach()
 failure_case(peer.stopped.one_node RANKS 2 EXIT 72 ENV DSM_TIMEOUT=3 OUT "stops now" NOT_OUT "still alive"
              SAY "rank 1 .node 0. has not answered" MAY_SAY "." RUN silent_peer stopped barrier)
+# Two ranks to a node: the stopped one may be asked for its rights by its neighbour, or for the page by another node.
+foreach(fault userfaultfd mprotect)
+    failure_case(peer.stopped.two_to_a_node.${fault} RANKS 4 EXIT 72 OUT "stops now" NOT_OUT "still alive"
+                 ENV DSM_TIMEOUT=3 DSM_RANKS_PER_NODE=2 DSM_FAULT=${fault}
+                 SAY "has not (answered|given up a page)" MAY_SAY "." RUN silent_peer stopped page)
+endforeach()
 foreach(progress poll event)
     failure_case(peer.stopped.${progress} RANKS 2 EXIT 72 ENV DSM_TIMEOUT=3 DSM_RANKS_PER_NODE=1
                  DSM_PROGRESS=${progress} OUT "stops now" NOT_OUT "still alive" SAY "rank 1 .node 1. has not answered"

@@ -38,6 +38,8 @@ failure_case(access.own_handler_far BACKENDS RANKS 0 2 EXIT 42 SAY_ONCE "${outsi
              NOT_OUT "still alive" RUN access own_handler_far 0)
 failure_case(access.own_handler BACKENDS RANKS 0 2 EXIT 42 OUT "own handler: called" NOT_OUT "still alive"
              RUN access own_handler 0)
+failure_case(access.jump BACKENDS RANKS 0 2 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "a jump into shared memory, to 0x[0-9a-f]+"
+             NOT_OUT "still alive" RUN access jump 0)
 failure_case(access.sent_signal BACKENDS RANKS 0 2 EXIT SIGSEGV NOT_OUT "still alive" RUN access sent 0)
 # Documented: a thread that blocks the signals dies at its first fault, and nobody can say a word.
 failure_case(access.signals_blocked BACKENDS RANKS 2 EXIT "SIGSEGV|SIGBUS" NOT_OUT "still alive" RUN access blocked 1)

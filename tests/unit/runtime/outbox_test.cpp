@@ -1,6 +1,7 @@
 // The outbox: what goes in comes out, once, in the order of one thread; slots come back.
 #include "libdsm/runtime/outbox.hpp"
 
+#include <cstring>
 #include <gtest/gtest.h>
 #include <memory>
 #include <numeric>
@@ -23,8 +24,8 @@ TEST(Outbox, BytesAreCopied) {
     EXPECT_TRUE(outbox->empty());
     std::vector<std::byte> head = bytes_of(20, 1);
     std::vector<std::byte> body = bytes_of(page_bytes, 2);
-    outbox->push(Rank{3}, head, body, true, 0x123456789aULL);
-    outbox->push(Rank{4}, head, {}, false, 0);
+    outbox->push(Rank{3}, head, body);
+    outbox->push(Rank{4}, head, {});
     std::fill(head.begin(), head.end(), std::byte{0});
     EXPECT_FALSE(outbox->empty());
     std::vector<OutboxItem> items;
@@ -35,55 +36,57 @@ TEST(Outbox, BytesAreCopied) {
     });
     ASSERT_EQ(count, 2U);
     EXPECT_EQ(items[0].to, Rank{3});
-    EXPECT_TRUE(items[0].put);
-    EXPECT_EQ(items[0].window_offset, 0x123456789aULL);
     EXPECT_EQ(items[1].to, Rank{4});
-    EXPECT_FALSE(items[1].put);
     EXPECT_EQ(items[1].body_bytes, 0U);
     EXPECT_TRUE(outbox->empty());
 }
 
-TEST(Outbox, ALargeBlockHasASlotOfItsOwnKind) {
+/// The numbers that the records of a test carry as their bytes.
+std::span<const std::byte> number_bytes(const std::uint64_t &number) {
+    return std::as_bytes(std::span<const std::uint64_t, 1>(&number, 1));
+}
+
+std::uint64_t number_in(const OutboxItem &item) {
+    std::uint64_t number = 0;
+    EXPECT_EQ(std::size_t{item.head_bytes} + item.body_bytes, sizeof number);
+    std::memcpy(&number, item.bytes, sizeof number);
+    return number;
+}
+
+TEST(OutboxDeathTest, ARecordLongerThanASlotIsABrokenInvariant) {
     const auto outbox = std::make_unique<Outbox>();
     const std::vector<std::byte> head = bytes_of(64, 5);
-    const std::vector<std::byte> block = bytes_of(block_bytes_max, 6);
-    for (std::size_t round = 0; round < 3 * outbox_block_slots; ++round) {
-        outbox->push(Rank{0}, head, block, true, round);
-        outbox->consume_all([&](const OutboxItem &item) {
-            EXPECT_EQ(item.window_offset, round);
-            EXPECT_EQ(copy(item.bytes, item.head_bytes), head);
-            EXPECT_EQ(copy(item.bytes + item.head_bytes, item.body_bytes), block);
-        });
-    }
+    const std::vector<std::byte> longest = bytes_of(sizeof(OutboxItem::bytes) - head.size(), 6);
+    outbox->push(Rank{0}, head, longest);
+    const std::vector<std::byte> longer = bytes_of(longest.size() + 1, 6);
+    EXPECT_EXIT(outbox->push(Rank{0}, head, longer), testing::ExitedWithCode(exit_broken_invariant),
+                "broken invariant: E10");
 }
 
 TEST(Outbox, AllSlotsCanBeTakenAndComeBack) {
     const auto outbox = std::make_unique<Outbox>();
-    const std::vector<std::byte> head = bytes_of(8, 0);
     for (int round = 0; round < 2; ++round) {
-        for (std::size_t i = 0; i < outbox_slots; ++i) { outbox->push(Rank{0}, head, {}, false, i); }
+        for (std::uint64_t i = 0; i < outbox_slots; ++i) { outbox->push(Rank{0}, number_bytes(i), {}); }
         std::uint64_t expected = 0;
-        EXPECT_EQ(outbox->consume_all([&](const OutboxItem &item) { EXPECT_EQ(item.window_offset, expected++); }),
+        EXPECT_EQ(outbox->consume_all([&](const OutboxItem &item) { EXPECT_EQ(number_in(item), expected++); }),
                   outbox_slots);
     }
 }
 
 TEST(OutboxDeathTest, OneTooManyIsABrokenInvariant) {
     const auto outbox = std::make_unique<Outbox>();
-    const std::vector<std::byte> head = bytes_of(8, 0);
-    for (std::size_t i = 0; i < outbox_slots; ++i) { outbox->push(Rank{0}, head, {}, false, i); }
-    EXPECT_EXIT(outbox->push(Rank{0}, head, {}, false, 0), testing::ExitedWithCode(exit_broken_invariant),
+    for (std::uint64_t i = 0; i < outbox_slots; ++i) { outbox->push(Rank{0}, number_bytes(i), {}); }
+    EXPECT_EXIT(outbox->push(Rank{0}, number_bytes(0), {}), testing::ExitedWithCode(exit_broken_invariant),
                 "broken invariant: E1");
 }
 
 TEST(Outbox, WhatAConsumerPushesIsConsumedToo) {
     const auto outbox = std::make_unique<Outbox>();
-    const std::vector<std::byte> head = bytes_of(8, 0);
-    outbox->push(Rank{0}, head, {}, false, 3);
+    outbox->push(Rank{0}, number_bytes(3), {});
     std::vector<std::uint64_t> seen;
     outbox->consume_all([&](const OutboxItem &item) {
-        seen.push_back(item.window_offset);
-        if (item.window_offset > 0) { outbox->push(Rank{0}, head, {}, false, item.window_offset - 1); }
+        seen.push_back(number_in(item));
+        if (seen.back() > 0) { outbox->push(Rank{0}, number_bytes(seen.back() - 1), {}); }
     });
     EXPECT_EQ(seen, (std::vector<std::uint64_t>{3, 2, 1, 0}));
 }
@@ -97,7 +100,7 @@ TEST(Outbox, ManyThreadsPushWhileOneConsumes) {
         pushers.emplace_back([&outbox, thread] {
             for (std::uint64_t i = 0; i < each; ++i) {
                 const auto bytes = bytes_of(100 + i % 50, static_cast<unsigned>(i) + static_cast<unsigned>(thread));
-                outbox->push(Rank{thread}, std::span(bytes).first(40), std::span(bytes).subspan(40), false, i);
+                outbox->push(Rank{thread}, std::span(bytes).first(40), std::span(bytes).subspan(40));
             }
         });
     }
@@ -105,7 +108,6 @@ TEST(Outbox, ManyThreadsPushWhileOneConsumes) {
     while (std::accumulate(next.begin(), next.end(), std::uint64_t{0}) < threads * each) {
         outbox->consume_all([&](const OutboxItem &item) {
             const auto i = next[static_cast<std::size_t>(item.to.value)]++;
-            EXPECT_EQ(item.window_offset, i) << "one thread's records keep their order";
             EXPECT_EQ(copy(item.bytes, std::size_t{item.head_bytes} + item.body_bytes),
                       bytes_of(100 + i % 50, static_cast<unsigned>(i) + static_cast<unsigned>(item.to.value)));
         });

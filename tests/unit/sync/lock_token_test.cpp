@@ -1,0 +1,315 @@
+// The rules of the lock token, one by one, with messages delivered by hand.
+#include "libdsm/sync/lock_token.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <vector>
+
+using namespace dsm;
+using namespace dsm::sync;
+
+namespace {
+
+struct Sent {
+    unsigned to;
+    LockMessage message;
+};
+
+/// Some nodes, one lock with its home at node 0, four threads at each node.
+class LockNodes : public LockEffects, public testing::Test {
+protected:
+    static constexpr unsigned node_count = 4;
+    static constexpr unsigned threads = 4;
+    using Kind = LockMessageKind;
+    using Outcome = LockOutcome;
+
+    void send(NodeId to, const LockMessage &message) override { sent.push_back({to.value, message}); }
+    void wake(WaitSlot slot) override { woken.push_back(slot.value); }
+
+    static LockOwner owner(unsigned node, unsigned thread) {
+        return lock_owner(Rank{static_cast<std::int32_t>(node)}, thread + 1);
+    }
+    LockContext context(unsigned node) {
+        return {
+            LockId{64}, NodeId{static_cast<std::uint16_t>(node)}, NodeId{0}, node_count, records[node], hand_overs_max,
+            barges_max};
+    }
+    Outcome run(unsigned node, LockEventKind kind, unsigned thread = 0) {
+        return step(states[node], context(node), *this, {kind, WaitSlot{thread}, owner(node, thread), nullptr});
+    }
+    Outcome lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Lock, thread); }
+    Outcome unlock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Unlock, thread); }
+    Outcome retry(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Retry, thread); }
+    /// Delivers the oldest message and returns it.
+    Sent deliver() {
+        const Sent next = sent.front();
+        sent.pop_front();
+        step(states[next.to], context(next.to), *this, {LockEventKind::Message, {}, {}, &next.message});
+        return next;
+    }
+    void deliver_all() {
+        while (!sent.empty()) { deliver(); }
+    }
+    /// Node `node` takes the lock and gives it back: the token stays there.
+    void move_token_to(unsigned node) {
+        if (lock(node) == Outcome::Wait) {
+            deliver_all();
+            ASSERT_EQ(retry(node), Outcome::Acquired);
+        }
+        ASSERT_EQ(unlock(node), Outcome::Released);
+        woken.clear();
+    }
+
+    LockState states[node_count]{};
+    WaitRecord records[node_count][threads]{};
+    std::deque<Sent> sent;
+    std::vector<unsigned> woken;
+    std::uint16_t hand_overs_max = 16;
+    std::uint16_t barges_max = 16;
+};
+
+TEST_F(LockNodes, TheHomeHasTheTokenToBeginWith) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    EXPECT_EQ(unlock(0), Outcome::Released);
+    EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(LockNodes, ZeroedMemoryFailsOnTheFastPathAndIsLeftAlone) {
+    EXPECT_FALSE(lock_fast(states[0], owner(0, 0)));
+    EXPECT_FALSE(unlock_fast(states[0], owner(0, 0)));
+    EXPECT_EQ(states[0].word, 0U);
+    EXPECT_EQ(unlock(0), Outcome::NotOwner);
+}
+
+TEST_F(LockNodes, FastPathTakesAndGivesBackWhatIsHereAndUnwanted) {
+    move_token_to(0);
+    EXPECT_TRUE(lock_fast(states[0], owner(0, 0)));
+    EXPECT_FALSE(lock_fast(states[0], owner(0, 1)));
+    EXPECT_FALSE(unlock_fast(states[0], owner(0, 1)));
+    EXPECT_TRUE(unlock_fast(states[0], owner(0, 0)));
+    EXPECT_FALSE(lock_in_use(states[0]));
+}
+
+TEST_F(LockNodes, RelockIsDeadlockAndUnlockByAnotherIsRefused) {
+    EXPECT_EQ(lock(0, 0), Outcome::Acquired);
+    EXPECT_EQ(lock(0, 0), Outcome::Deadlock);
+    EXPECT_EQ(unlock(0, 1), Outcome::NotOwner);
+    EXPECT_EQ(unlock(1, 0), Outcome::NotOwner);
+    EXPECT_TRUE(lock_in_use(states[0]));
+}
+
+TEST_F(LockNodes, ARequestMovesAFreeTokenWithTwoMessagesAndItStays) {
+    move_token_to(0);
+    EXPECT_EQ(lock(1), Outcome::Wait);
+    EXPECT_EQ(deliver().message.kind, Kind::Request);
+    EXPECT_EQ(deliver().message.kind, Kind::Token);
+    EXPECT_TRUE(sent.empty());
+    EXPECT_EQ(woken, std::vector<unsigned>{0});
+    EXPECT_EQ(retry(1), Outcome::Acquired);
+    EXPECT_EQ(unlock(1), Outcome::Released);
+    EXPECT_TRUE(lock_fast(states[1], owner(1, 3)));
+}
+
+TEST_F(LockNodes, AHandOverToAWaitingNodeIsOneMessage) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    lock(1);
+    deliver();
+    EXPECT_TRUE(sent.empty());
+    EXPECT_FALSE(unlock_fast(states[0], owner(0, 0)));
+    unlock(0);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent.front().message.kind, Kind::Token);
+}
+
+TEST_F(LockNodes, OneRequestPerNodeHoweverManyThreadsWait) {
+    lock(1, 0);
+    lock(1, 1);
+    lock(1, 2);
+    EXPECT_EQ(sent.size(), 1U);
+}
+
+TEST_F(LockNodes, RequestsTurnHintsAndLaterOnesFollow) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    lock(1);
+    deliver(); // next of node 0 is node 1
+    lock(2);
+    deliver(); // at node 0, which sends it on to node 1
+    EXPECT_EQ(states[0].hint.value, 2);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent.front().to, 1U);
+    EXPECT_EQ(sent.front().message.sends, 1);
+    deliver();
+    EXPECT_EQ(states[1].next.value, 2);
+    EXPECT_EQ(states[0].next.value, 1);
+}
+
+TEST_F(LockNodes, WaitersOfANodeAreServedBeforeAnotherNodeOnlySoOften) {
+    hand_overs_max = 1;
+    EXPECT_EQ(lock(0, 0), Outcome::Acquired);
+    lock(0, 1);
+    lock(0, 2);
+    lock(1);
+    deliver();
+    unlock(0, 0);
+    EXPECT_EQ(retry(0, 1), Outcome::Acquired); // the one that is allowed
+    EXPECT_TRUE(sent.empty());
+    unlock(0, 1); // thread 2 still waits: the token goes, and the node asks again at once
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_EQ(sent[0].message.kind, Kind::Token);
+    EXPECT_EQ(sent[1].message.kind, Kind::Request);
+    deliver_all();
+    EXPECT_EQ(retry(1), Outcome::Acquired);
+    unlock(1);
+    deliver_all();
+    EXPECT_EQ(retry(0, 2), Outcome::Acquired);
+}
+
+TEST_F(LockNodes, NewcomersPassTheFirstWaiterOnlySoOften) {
+    barges_max = 2;
+    EXPECT_EQ(lock(0, 0), Outcome::Acquired);
+    EXPECT_EQ(lock(0, 1), Outcome::Wait);
+    unlock(0, 0);
+    EXPECT_EQ(lock(0, 0), Outcome::Acquired);
+    unlock(0, 0);
+    EXPECT_EQ(lock(0, 0), Outcome::Acquired);
+    unlock(0, 0); // handed to thread 1, though it has not retried
+    EXPECT_EQ(lock(0, 0), Outcome::Wait);
+    EXPECT_EQ(retry(0, 1), Outcome::Acquired);
+}
+
+TEST_F(LockNodes, AReleaseWakesTheFirstWaiterOnce) {
+    lock(0, 0);
+    lock(0, 1);
+    lock(0, 2);
+    unlock(0, 0);
+    EXPECT_EQ(woken, std::vector<unsigned>{1});
+    lock(0, 3);
+    unlock(0, 3);
+    EXPECT_EQ(woken, std::vector<unsigned>{1}); // it has not retried yet
+    lock(0, 3);
+    EXPECT_EQ(retry(0, 1), Outcome::Wait); // too late: it sleeps again, so the next release wakes it
+    unlock(0, 3);
+    EXPECT_EQ(woken, (std::vector<unsigned>{1, 1}));
+}
+
+TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndKeepsIt) {
+    lock(1);
+    EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::TimedOut);
+    EXPECT_FALSE(lock_in_use(states[1]));
+    deliver_all();
+    EXPECT_EQ(states[1].phase, TokenPhase::Here);
+    EXPECT_TRUE(lock_fast(states[1], owner(1, 0)));
+}
+
+TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndPassesItOn) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    lock(1);
+    deliver();
+    lock(2);
+    deliver_all(); // next: 0 -> 1 -> 2
+    EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::TimedOut);
+    unlock(0);
+    deliver_all();
+    EXPECT_EQ(retry(2), Outcome::Acquired);
+    EXPECT_EQ(states[1].phase, TokenPhase::Absent);
+}
+
+TEST_F(LockNodes, WhoWasHandedTheLockWhileTimingOutHasIt) {
+    lock(1);
+    deliver_all();
+    EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::Acquired);
+}
+
+TEST_F(LockNodes, ALockFreedToASleeperThatTimesOutGoesToTheNext) {
+    lock(0, 0);
+    lock(0, 1);
+    lock(0, 2);
+    unlock(0, 0);
+    EXPECT_EQ(run(0, LockEventKind::Abandon, 1), Outcome::TimedOut);
+    EXPECT_EQ(woken, (std::vector<unsigned>{1, 2}));
+}
+
+TEST_F(LockNodes, ATryBorrowsAFreeTokenAndReturnsIt) {
+    EXPECT_EQ(run(1, LockEventKind::Try), Outcome::Wait);
+    EXPECT_EQ(deliver().message.kind, Kind::TryRequest);
+    EXPECT_EQ(states[0].phase, TokenPhase::Lent);
+    EXPECT_EQ(deliver().message.kind, Kind::TryGrant);
+    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(lock(1), Outcome::Deadlock);
+    EXPECT_EQ(run(1, LockEventKind::Try, 1), Outcome::Busy);
+    EXPECT_EQ(lock(0), Outcome::Wait); // lent is held
+    EXPECT_EQ(unlock(1), Outcome::Released);
+    EXPECT_EQ(deliver().message.kind, Kind::Return);
+    EXPECT_EQ(retry(0), Outcome::Acquired);
+    EXPECT_EQ(states[0].hint.value, 0); // nothing has moved
+}
+
+TEST_F(LockNodes, ATryOfAHeldOrAwaitedLockIsBusyAndNeverQueues) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    EXPECT_EQ(run(0, LockEventKind::Try, 1), Outcome::Busy);
+    EXPECT_EQ(run(1, LockEventKind::Try), Outcome::Wait);
+    deliver();
+    EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
+    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Busy);
+    EXPECT_EQ(states[0].next, no_node);
+    EXPECT_EQ(states[1].phase, TokenPhase::Absent);
+    lock(2);
+    EXPECT_EQ(run(2, LockEventKind::Try, 1), Outcome::Busy); // its own node waits: no message
+    EXPECT_EQ(sent.size(), 1U);
+}
+
+TEST_F(LockNodes, ATryFollowsHintsWithoutTurningThem) {
+    move_token_to(1);
+    move_token_to(2); // node 1's hint and node 0's lead to node 2
+    states[3].hint = NodeId{0};
+    EXPECT_EQ(run(3, LockEventKind::Try), Outcome::Wait);
+    deliver();
+    EXPECT_EQ(states[0].hint.value, 2);
+    deliver_all();
+    EXPECT_EQ(run(3, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(states[2].phase, TokenPhase::Lent);
+}
+
+TEST_F(LockNodes, ARequestThatFindsTheTokenLentWaitsForItsReturn) {
+    run(1, LockEventKind::Try);
+    deliver_all();
+    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(lock(1, 1), Outcome::Wait); // also one of the borrower's own node
+    deliver_all();
+    EXPECT_EQ(states[0].next.value, 1);
+    unlock(1, 0);
+    deliver_all();
+    EXPECT_EQ(retry(1, 1), Outcome::Acquired);
+    EXPECT_EQ(states[1].phase, TokenPhase::Here);
+}
+
+TEST_F(LockNodes, ATryAnsweredBusyTakesATokenThatHasComeMeanwhile) {
+    EXPECT_EQ(run(1, LockEventKind::Try, 0), Outcome::Wait);
+    EXPECT_EQ(lock(1, 1), Outcome::Wait);
+    const Sent late = sent.front();
+    sent.pop_front();
+    deliver_all(); // the request overtakes the try
+    EXPECT_EQ(retry(1, 1), Outcome::Acquired);
+    unlock(1, 1);
+    sent.push_back(late);
+    deliver(); // at node 0, whose hint is the origin
+    EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
+    EXPECT_EQ(run(1, LockEventKind::TryRetry, 0), Outcome::Acquired);
+}
+
+using LockNodesDeath = LockNodes;
+
+TEST_F(LockNodesDeath, ImpossibleMessagesNameTheirInvariant) {
+    const auto receive = [this](Kind kind, unsigned origin) {
+        const LockMessage message{kind, NodeId{1}, NodeId{static_cast<std::uint16_t>(origin)}, 0, LockId{64}};
+        step(states[0], context(0), *this, {LockEventKind::Message, {}, {}, &message});
+    };
+    EXPECT_EXIT(receive(Kind::Token, 0), testing::ExitedWithCode(70), "L1");
+    EXPECT_EXIT(receive(Kind::Request, 0), testing::ExitedWithCode(70), "L3");
+    EXPECT_EXIT(receive(Kind::Return, 1), testing::ExitedWithCode(70), "L9");
+    EXPECT_EXIT(receive(Kind::TryGrant, 0), testing::ExitedWithCode(70), "L9");
+    EXPECT_EXIT(receive(Kind::TryBusy, 0), testing::ExitedWithCode(70), "L9");
+}
+
+} // namespace
