@@ -13,6 +13,7 @@ namespace dsm {
 namespace {
 constexpr Nanoseconds ns_per_s = 1'000'000'000;
 constexpr int spins_before_sleep = 60;
+constexpr int slices_max = 8;
 constexpr Nanoseconds long_wait_ns = 20 * ns_per_s;
 std::atomic<Nanoseconds> lock_patience_ns{0};
 
@@ -65,10 +66,11 @@ void FutexMutex::lock_slowly() noexcept {
         cpu_relax();
     }
     const Nanoseconds patience = lock_patience_ns.load(std::memory_order_relaxed);
+    // Slices that passed without a wake are counted, not time: a process that was itself stopped loses one slice.
+    int slices = 0;
     while (word_.exchange(2, std::memory_order_acquire) != 0) {
-        const Nanoseconds began = now_ns();
-        futex_wait(word_, 2, patience > 0 ? patience : long_wait_ns);
-        if (patience > 0 && now_ns() - began >= patience) {
+        slices = futex_wait(word_, 2, patience > 0 ? patience / slices_max : long_wait_ns) ? 0 : slices + 1;
+        if (patience > 0 && slices >= slices_max) {
             end_job(exit_silent_peer,
                     "a lock of libdsm's tables has been held for %lld s: its holder has stopped or died",
                     static_cast<long long>(patience / ns_per_s));

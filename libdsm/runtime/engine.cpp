@@ -198,12 +198,15 @@ bool Engine::drive_locked() {
         transport_.flush();
         const std::uint32_t rings = own_bell_->messages.load(std::memory_order_seq_cst);
         const std::size_t records = transport_.poll(*this);
-        if (records == 0) { rings_polled_.store(rings, std::memory_order_seq_cst); }
+        // A single look at MPI may miss what has just been sent: only the second one without result counts.
+        const bool settled = records == 0 && rings == rings_fruitless_;
+        if (settled) { rings_polled_.store(rings, std::memory_order_seq_cst); }
+        if (records == 0) { rings_fruitless_ = rings; }
         run_timers();
         empty_outbox();
         transport_.flush();
-        if (records == 0) { break; }
-        worked = true;
+        worked = worked || records != 0;
+        if (settled) { break; }
     }
     quiet_.store(transport_.quiet(), std::memory_order_relaxed);
     return worked;
@@ -240,14 +243,16 @@ void Engine::wake(Rank rank, std::uint32_t bit) {
 }
 
 Nanoseconds Engine::sleep_ns(int idle_rounds, Nanoseconds longest_ns) const {
-    const Nanoseconds longest = doorbells_reach_all_ ? net_sleep_ns : longest_ns;
-    const Nanoseconds wanted = doorbells_reach_all_ && idle_rounds > doubling_rounds
-                                   ? longest
-                                   : std::min(longest, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
+    // Where every rank rings, a message that this thread slept through has changed the word: sleeping long is safe.
+    if (doorbells_reach_all_) { return net_sleep_ns; }
+    return std::min(longest_ns, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
+}
+
+/// A sleep, shortened to the next timer. Also when one is due: then another thread has the engine and runs it, and must
+/// be let run itself.
+Nanoseconds Engine::until_timer(Nanoseconds sleep_ns) const {
     const Nanoseconds next = timers_.next();
-    if (next == Timers::never) { return wanted; }
-    // Also when one is due: then another thread has the engine and runs it, and must be let run itself.
-    return std::clamp<Nanoseconds>(next - now_ns(), shortest_sleep_ns, wanted);
+    return next == Timers::never ? sleep_ns : std::clamp<Nanoseconds>(next - now_ns(), shortest_sleep_ns, sleep_ns);
 }
 
 void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
@@ -263,11 +268,10 @@ void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint
     } else if (!quiet_.load(std::memory_order_relaxed)) {
         ::sched_yield(); // MPI needs us to finish a send; a sleeper would hold the receiver up.
     } else {
-        const int idle_rounds = round - spins_ - 1;
-        // With doorbells a ring that this thread slept through has changed the word: sleeping long is safe.
-        const Nanoseconds sleep =
-            doorbells_reach_all_ ? sleep_ns(doubling_rounds + 1, net_sleep_ns) : sleep_ns(idle_rounds, waiter_sleep_ns);
-        if (sleep > 0 && sleep_on(*own_bell_, seen, bit, sleep)) { count(statistics_.wake_ups); }
+        Nanoseconds sleep = sleep_ns(round - spins_ - 1, waiter_sleep_ns);
+        // Timers are the progress thread's, unless it sleeps past the next one.
+        if (timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst)) { sleep = until_timer(sleep); }
+        if (sleep_on(*own_bell_, seen, bit, sleep)) { count(statistics_.wake_ups); }
         look_at_long_wait(subject, began_ns);
     }
     if ((round & 0x3ff) == 0) { look_at_long_wait(subject, began_ns); }
@@ -296,7 +300,8 @@ void Engine::progress_loop() {
             cpu_relax();
         } else if (!quiet_.load(std::memory_order_relaxed)) {
             ::sched_yield();
-        } else if (const Nanoseconds sleep = sleep_ns(idle_rounds, idle_sleep_ns); sleep > 0) {
+        } else {
+            const Nanoseconds sleep = until_timer(sleep_ns(idle_rounds, idle_sleep_ns));
             progress_wakes_at_.store(now_ns() + sleep, std::memory_order_seq_cst);
             const bool rung = sleep_on(*own_bell_, seen, progress_bit, sleep);
             progress_wakes_at_.store(INT64_MAX, std::memory_order_seq_cst);

@@ -120,6 +120,7 @@ private:
                     int &round);
     void look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns);
     Nanoseconds sleep_ns(int idle_rounds, Nanoseconds longest_ns) const;
+    Nanoseconds until_timer(Nanoseconds sleep_ns) const;
     std::uint32_t bell_word() const { return own_bell_->word.load(std::memory_order_seq_cst); }
 
     transport::Transport &transport_;
@@ -129,7 +130,9 @@ private:
     const int spins_; ///< rounds of a wait before it sleeps
     bool doorbells_reach_all_ = false;
     std::atomic<bool> quiet_{true};              ///< what the transport said last: no send is incomplete
-    std::atomic<std::uint32_t> rings_polled_{0}; ///< rings for messages before the last poll that found nothing
+    std::uint32_t rings_fruitless_ = 0; ///< rings for messages before the last poll that found nothing; driver only
+    /// The same, once two such polls in a row have agreed.
+    std::atomic<std::uint32_t> rings_polled_{0};
     std::atomic<Nanoseconds> progress_wakes_at_{
         INT64_MAX}; ///< when the progress thread wakes by itself; INT64_MAX: awake
 

@@ -43,14 +43,14 @@ struct ThreadSeat {
 
 } // namespace
 
-const Seat &seat_of_this_thread(SyncMemory &memory, Rank self, std::uint32_t bit) {
+const Seat &seat_of_this_thread(SyncMemory &memory, Rank self, Engine &engine) {
     static thread_local ThreadSeat mine;
     if (mine.memory != &memory) {
         current_memory.store(&memory);
         mine.memory = &memory;
         mine.seat.slot = take(memory);
         mine.seat.owner = sync::lock_owner(self, static_cast<std::uint32_t>(::syscall(SYS_gettid)));
-        memory.seats[mine.seat.slot.value].bit = bit;
+        memory.seats[mine.seat.slot.value].bit = engine.next_bit();
         memory.seats[mine.seat.slot.value].rank = self;
         memory::unblock_fault_signals(); // A thread that blocks them dies at its first fault.
     }

@@ -2,6 +2,7 @@
 // locks.
 #pragma once
 
+#include "libdsm/runtime/engine.hpp"
 #include "libdsm/runtime/sync_memory.hpp"
 
 namespace dsm::rt {
@@ -12,7 +13,7 @@ struct Seat {
 };
 
 /// This thread's seat, taken at its first call and given back when the thread ends. Not for signal handlers.
-const Seat &seat_of_this_thread(SyncMemory &memory, Rank self, std::uint32_t bit);
+const Seat &seat_of_this_thread(SyncMemory &memory, Rank self, Engine &engine);
 /// No thread may give its seat back any more: the memory is going away.
 void forget_seats();
 

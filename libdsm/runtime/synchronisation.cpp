@@ -5,6 +5,7 @@
 #include "libdsm/runtime/sync_executor.hpp"
 
 #include <cerrno>
+#include <sched.h>
 
 namespace dsm::rt {
 namespace {
@@ -13,12 +14,6 @@ constexpr int serial_thread = -1; ///< DSM_BARRIER_SERIAL_THREAD
 
 /// The object number under which the barrier of all ranks is known; no object stands there.
 constexpr LockId all_ranks{~std::uint64_t{0} >> 8U};
-
-bool goes_to_waiter(sync::ConditionMessageKind kind) {
-    using Kind = sync::ConditionMessageKind;
-    return kind != Kind::Enqueue && kind != Kind::Signal && kind != Kind::Broadcast && kind != Kind::Cancel &&
-           kind != Kind::Query;
-}
 
 class Held {
 public:
@@ -79,7 +74,7 @@ sync::LockOutcome Synchronisation::step_lock(LockId lock, const sync::LockEvent 
 }
 
 int Synchronisation::mutex_lock(LockId lock) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     if (sync::lock_fast(table_.find(SyncKind::Mutex, lock).states.lock, seat.owner)) { return 0; }
     auto outcome = step_lock(lock, {sync::LockEventKind::Lock, seat.slot, seat.owner, nullptr});
     while (outcome == sync::LockOutcome::Wait) {
@@ -91,7 +86,7 @@ int Synchronisation::mutex_lock(LockId lock) {
 }
 
 int Synchronisation::mutex_trylock(LockId lock) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     if (sync::lock_fast(table_.find(SyncKind::Mutex, lock).states.lock, seat.owner)) { return 0; }
     auto outcome = step_lock(lock, {sync::LockEventKind::Try, seat.slot, seat.owner, nullptr});
     while (outcome == sync::LockOutcome::Wait) {
@@ -103,7 +98,7 @@ int Synchronisation::mutex_trylock(LockId lock) {
 }
 
 int Synchronisation::mutex_unlock(LockId lock) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     if (sync::unlock_fast(table_.find(SyncKind::Mutex, lock).states.lock, seat.owner)) { return 0; }
     const auto outcome = step_lock(lock, {sync::LockEventKind::Unlock, seat.slot, seat.owner, nullptr});
     engine_.kick();
@@ -142,7 +137,7 @@ void Synchronisation::tell_home(const sync::ConditionMessage &message) {
 }
 
 int Synchronisation::cond_wait(LockId condition, LockId lock) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     std::uint64_t &word = table_.find(SyncKind::Mutex, lock).states.lock.word;
     const std::uint64_t holder = std::atomic_ref(word).load(std::memory_order_relaxed) & sync::lock_owner_mask;
     if (holder != seat.owner.value) { return EPERM; }
@@ -156,7 +151,9 @@ int Synchronisation::cond_wait(LockId condition, LockId lock) {
     await(subject, seat.slot, [&record] { return sync::wait_phase(record) != sync::ConditionPhase::Enqueueing; });
     mutex_unlock(lock);
     await(subject, seat.slot, [&record] { return sync::wait_phase(record) != sync::ConditionPhase::Waiting; });
+    const bool refused = sync::wait_phase(record) == sync::ConditionPhase::Refused;
     sync::end_wait(record);
+    if (refused) { ::sched_yield(); } // No room in the queue: a spurious wake-up, and no reason to spin.
     return mutex_lock(lock);
 }
 
@@ -168,7 +165,7 @@ int Synchronisation::cond_wake(LockId condition, bool all) {
 }
 
 int Synchronisation::cond_destroy(LockId condition) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     sync::WaitRecord &record = record_of(seat.slot);
     const std::uint32_t sequence = sync::begin_query(record);
     const sync::ConditionWaiter asker{self_node(), node_.topology->self(), seat.slot, sequence};
@@ -208,7 +205,7 @@ sync::BarrierOutcome Synchronisation::wait_at_barrier(LockId barrier, sync::Wait
 }
 
 int Synchronisation::barrier_wait(LockId barrier, unsigned count) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     const auto first = step_barrier(barrier, {sync::BarrierEventKind::Arrive, seat.slot, {}, count, nullptr});
     const auto outcome = wait_at_barrier(barrier, seat.slot, first);
     if (outcome == sync::BarrierOutcome::Serial) { return serial_thread; }
@@ -217,7 +214,7 @@ int Synchronisation::barrier_wait(LockId barrier, unsigned count) {
 }
 
 int Synchronisation::barrier_destroy(LockId barrier) {
-    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_.next_bit());
+    const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     const Rank self = node_.topology->self();
     const auto first = step_barrier(barrier, {sync::BarrierEventKind::Query, seat.slot, self, 0, nullptr});
     return wait_at_barrier(barrier, seat.slot, first) == sync::BarrierOutcome::QueryBusy ? EBUSY : 0;
@@ -273,7 +270,8 @@ void Synchronisation::on_record(std::int32_t, std::span<const std::byte> record)
 }
 
 void Synchronisation::on_condition(const sync::ConditionMessage &message) {
-    if (goes_to_waiter(message.kind)) {
+    if (sync::is_answer(message.kind)) {
+        DSM_CHECK(message.waiter.slot.value < seats_max, "Y3 an answer goes to a seat of this node", message.waiter.slot.value);
         SyncExecutor(*this, message.condition).deliver_here(message);
     } else {
         step_condition(message);

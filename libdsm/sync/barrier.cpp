@@ -254,6 +254,7 @@ void CountedStep::on_depart(const BarrierMessage &message) {
 }
 
 void CountedStep::on_query_reply(const BarrierMessage &message) {
+    DSM_CHECK(message.slot.value < context_.records.size(), "B6 an answer to who asked", context_.barrier.value);
     WaitRecord &asking = record(message.slot);
     DSM_CHECK(asking.barrier == BarrierWait::Querying, "B6 an answer to who asked", context_.barrier.value);
     asking.barrier = message.busy ? BarrierWait::QueryBusy : BarrierWait::QueryIdle;

@@ -43,8 +43,10 @@ private:
     std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
     LockOwner holder() const noexcept { return LockOwner{word() & lock_owner_mask}; }
     bool is_free() const noexcept { return state_.phase == TokenPhase::Here && holder().value == 0; }
-    void raise(std::uint64_t flag) noexcept { word_.fetch_or(flag, std::memory_order_relaxed); }
-    void lower(std::uint64_t flag) noexcept { word_.fetch_and(~flag, std::memory_order_relaxed); }
+    // Acquire: who carries the token away must have seen what a fast unlock released. Release: who takes the lock on
+    // the fast path must see what came with the token.
+    void raise(std::uint64_t flag) noexcept { word_.fetch_or(flag, std::memory_order_acq_rel); }
+    void lower(std::uint64_t flag) noexcept { word_.fetch_and(~flag, std::memory_order_acq_rel); }
     bool planted(LockMutation mutation) const noexcept { return context_.mutation == mutation; }
     WaitRecord &record(WaitSlot slot) const noexcept { return context_.records[slot.value]; }
 

@@ -3,7 +3,7 @@
 
     check_docs.py ROOT
 
-- docs/reference.md names every function, type and constant of the public headers;
+- docs/reference.md names every function, type, field and constant of the public headers;
 - docs/environment.md names every DSM_* variable that libdsm/runtime/options.cpp knows;
 - every relative link of README.md, CHANGELOG.md and docs/ names a file that is there, and a heading that it has.
 
@@ -19,6 +19,7 @@ COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 C_FUNCTION = re.compile(r"^DSM_API\b[^;(]*?(\w+)\(", re.MULTILINE)
 C_CONSTANT = re.compile(r"^\s*#define\s+(DSM_\w+)|^\s*(DSM_[A-Z_]+)\b\s*(?:=|,|$)", re.MULTILINE)
 C_TYPE = re.compile(r"^(?:typedef [^;{]*|})\s*(dsm_\w+_t);", re.MULTILINE)
+C_FIELD = re.compile(r"^    (?:uint64_t|int|size_t|dsm_\w+_t) (\w+);", re.MULTILINE)
 CPP_NAME = re.compile(r"^(?:class|struct) (\w+)|^(?:inline |requires \S+ )*[\w:<>]+ (\w+)\(", re.MULTILINE)
 VARIABLE = re.compile(r'"(DSM_[A-Z_]+)"')
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -36,6 +37,7 @@ def public_names(root):
             continue
         yield from C_FUNCTION.findall(text)
         yield from C_TYPE.findall(text)
+        yield from C_FIELD.findall(text)
         yield from (a or b for a, b in C_CONSTANT.findall(text))
 
 

@@ -20,19 +20,16 @@ failure_case(sync_misuse BACKENDS RANKS 0 2 OUT "finished" RUN sync_misuse)
 failure_case(sync_misuse.one_node RANKS 3 OUT "finished" RUN sync_misuse)
 
 set(outside "access to shared memory outside every allocation: address 0x[0-9a-f]+")
-foreach(access read_far write_far read_freed)
+foreach(access read_far write_far read_near write_near read_freed)
     failure_case(access.${access} BACKENDS RANKS 0 2 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "${outside}" NOT_OUT "still alive"
-                 RUN access ${access} 0)
-endforeach()
-# With one node rights are as coarse as an area of 2 MiB: what lies near is not noticed there.
-foreach(access read_near write_near)
-    failure_case(access.${access} BACKENDS RANKS 2 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "${outside}" NOT_OUT "still alive"
                  RUN access ${access} 0)
 endforeach()
 failure_case(access.far_in_last_rank BACKENDS RANKS 3 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "rank 2: ${outside}"
              NOT_OUT "still alive" RUN access write_far 2)
-failure_case(access.far_one_node RANKS 2 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "rank 1: ${outside}" NOT_OUT "still alive"
-             RUN access write_far 1)
+foreach(access write_far write_near read_freed)
+    failure_case(access.${access}_one_node RANKS 2 EXIT "SIGSEGV|SIGBUS" SAY_ONCE "rank 1: ${outside}"
+                 NOT_OUT "still alive" RUN access ${access} 1)
+endforeach()
 failure_case(access.null BACKENDS RANKS 0 2 EXIT SIGSEGV NOT_OUT "still alive" RUN access null 0)
 failure_case(access.own_handler_far BACKENDS RANKS 0 2 EXIT 42 SAY_ONCE "${outside}" OUT "own handler: called"
              NOT_OUT "still alive" RUN access own_handler_far 0)

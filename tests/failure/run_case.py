@@ -3,8 +3,8 @@
 
     run_case.py [options] -- PROGRAM ARGUMENTS...
 
-Every line of libdsm on standard error must be expected (--say, --may-say): an unexpected warning fails the case. The run
-is bounded by --seconds; when it is over, this script ends its own child, and only that.
+Every line of libdsm on standard error must be expected (--say, --may-say): an unexpected warning fails the case. The
+run is bounded by --seconds; when it is over, this script ends its own child, and only that.
 """
 
 import argparse

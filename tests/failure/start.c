@@ -11,9 +11,9 @@
 #define _GNU_SOURCE
 #include "expect.h"
 
+#include <dsm/mpi.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <mpi.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>

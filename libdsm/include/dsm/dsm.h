@@ -195,7 +195,8 @@ typedef struct dsm_barrierattr dsm_barrierattr_t;
 DSM_API int dsm_barrier_init(dsm_barrier_t *barrier, const dsm_barrierattr_t *attr, unsigned count);
 /** @return 0; EBUSY when threads wait at it (asks the home; blocks for the answer); EINVAL. */
 DSM_API int dsm_barrier_destroy(dsm_barrier_t *barrier);
-/** Blocks until count threads have called. @return 0, or DSM_BARRIER_SERIAL_THREAD to one of them; EINVAL. */
+/** Blocks until count threads have called. @return 0, or DSM_BARRIER_SERIAL_THREAD to one of them; EINVAL; ENOMEM when more
+ * than a million arrivals wait at one home. */
 DSM_API int dsm_barrier_wait(dsm_barrier_t *barrier);
 /**
  * The barrier of all ranks: one thread of every rank calls it. Needs no object. Combined inside a node first, then

@@ -88,7 +88,8 @@ void require_refused(std::size_t bytes, const dsm_alloc_attr_t &attr, int expect
 
 void test_refused() {
     const dsm_alloc_attr_t good = DSM_ALLOC_ATTR_INITIALIZER;
-    for (const std::size_t block_bytes : {std::size_t{1}, std::size_t{2048}, std::size_t{12288}, std::size_t{4} << 20U}) {
+    for (const std::size_t block_bytes :
+         {std::size_t{1}, std::size_t{2048}, std::size_t{12288}, std::size_t{4} << 20U}) {
         dsm_alloc_attr_t attr = good;
         attr.block_size = block_bytes;
         require_refused(100, attr, EINVAL);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t slots = 64;
 constexpr int threads = 4;
-constexpr int steps = 300;
+constexpr int steps = 100;
 
 /// A block says its own size and writer, in its first words and in its last byte.
 struct Header {
@@ -52,7 +52,8 @@ void test_threads() {
     auto *shared = dsm_test::shared<Slots>();
     std::vector<std::thread> workers;
     for (int thread = 0; thread < threads; ++thread) {
-        const std::uint64_t seed = dsm_test::the_seed * 1000 + static_cast<std::uint64_t>(dsm_rank() * threads + thread);
+        const std::uint64_t seed =
+            dsm_test::the_seed * 1000 + static_cast<std::uint64_t>(dsm_rank() * threads + thread);
         workers.emplace_back([shared, seed] { work(*shared, seed); });
     }
     for (std::thread &worker : workers) { worker.join(); }

@@ -28,7 +28,9 @@ void message_passing(Variables &shared, std::uint32_t rounds) {
         for (std::uint32_t flag = 0; flag < rounds; ::sched_yield()) {
             flag = shared.y.load(std::memory_order_acquire);
             const std::uint32_t data = shared.x.load(std::memory_order_relaxed);
-            if (data < flag) { dsm_test::fail(__FILE__, __LINE__, "message passing: data older than flag", data, flag); }
+            if (data < flag) {
+                dsm_test::fail(__FILE__, __LINE__, "message passing: data older than flag", data, flag);
+            }
         }
     }
     dsm_barrier_all();

@@ -189,10 +189,9 @@ int main(int argc, char **argv) {
     the_seed = settings.seed;
     start(dsm_init());
     REQUIRE(static_cast<std::size_t>(dsm_size()) * settings.threads <= writers_max && dsm_size() % 2 == 0);
-    const Shared shared{dsm_test::shared<std::byte>(settings.blocks * settings.block_bytes, DSM_HOMES_CYCLIC,
-                                                    settings.block_bytes),
-                        dsm_test::shared<Peterson>(static_cast<std::size_t>(dsm_size() / 2)),
-                        dsm_test::shared<Reports>()};
+    const Shared shared{
+        dsm_test::shared<std::byte>(settings.blocks * settings.block_bytes, DSM_HOMES_CYCLIC, settings.block_bytes),
+        dsm_test::shared<Peterson>(static_cast<std::size_t>(dsm_size() / 2)), dsm_test::shared<Reports>()};
     std::vector<std::thread> threads;
     for (std::size_t thread = 0; thread < settings.threads; ++thread) {
         threads.emplace_back([&settings, &shared, thread] { Worker(settings, shared, thread).run(); });

@@ -1,4 +1,5 @@
-// What the test programs under mpirun share: start and end of the job, and checks that end it with rank, place and seed.
+// What the test programs under mpirun share: start and end of the job, and checks that end it with rank, place and
+// seed.
 #pragma once
 
 #include <dsm/dsm.h>
@@ -20,9 +21,9 @@ inline std::uint64_t the_seed = 1;
 
 /// Ends this rank at once; mpirun then ends the others.
 [[noreturn]] inline void fail(const char *file, int line, const char *what, long long left, long long right) {
-    std::fprintf(stderr, "FAILED: rank %d, %s:%d: %s (%lld, %lld; hexadecimal %llx, %llx), seed %llu\n", dsm_rank(), file,
-                 line, what, left, right, static_cast<unsigned long long>(left), static_cast<unsigned long long>(right),
-                 static_cast<unsigned long long>(the_seed));
+    std::fprintf(stderr, "FAILED: rank %d, %s:%d: %s (%lld, %lld; hexadecimal %llx, %llx), seed %llu\n", dsm_rank(),
+                 file, line, what, left, right, static_cast<unsigned long long>(left),
+                 static_cast<unsigned long long>(right), static_cast<unsigned long long>(the_seed));
     std::fflush(stderr);
     ::_exit(1);
 }

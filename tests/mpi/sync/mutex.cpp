@@ -130,7 +130,7 @@ void test_memory_used_again() {
 
 int main(int argc, char **argv) {
     dsm_test::the_seed = dsm_test::option(argc, argv, "--seed", 1);
-    const std::uint64_t rounds = dsm_test::option(argc, argv, "--rounds", 1000);
+    const std::uint64_t rounds = dsm_test::option(argc, argv, "--rounds", 300);
     dsm_test::start(dsm_init());
     auto *shared = dsm_test::shared<Shared>();
     test_error_codes(*shared);
