@@ -29,7 +29,8 @@ for fault in "${faults[@]}"; do
     for bulk in direct am; do
         for ranks in 4 8; do
             for per_node in 1 2; do
-                configurations+=("DSM_FAULT=$fault DSM_BULK=$bulk DSM_RANKS_PER_NODE=$per_node DSM_CACHE=112K -n $ranks")
+                where="DSM_RANKS_PER_NODE=$per_node DSM_CACHE=112K -n $ranks"
+                configurations+=("DSM_FAULT=$fault DSM_BULK=$bulk $where")
             done
         done
     done

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <sys/resource.h>
 
 namespace dsm::transport {
 namespace {
@@ -60,6 +62,30 @@ bool mpi_runs() noexcept {
     return initialized != 0 && finalized == 0;
 }
 
+/// Starts MPI as libdsm needs it. Returns the thread level that was obtained.
+///
+/// Open MPI gives the core away inside every unsuccessful MPI_Test when a host has more ranks than cores; libdsm's
+/// waiting threads sleep by themselves, and whoever polls holds the engine, so that is switched off unless the user
+/// has said otherwise. Its shared memory is made of files: a low `ulimit -f` would kill the process with SIGXFSZ before
+/// anybody could say why.
+int start_mpi() {
+    ::setenv("OMPI_MCA_mpi_yield_when_idle", "0", 0);
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != limit.rlim_max) {
+        const rlimit raised{limit.rlim_max, limit.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &raised);
+    }
+    struct sigaction ignore {};
+    struct sigaction before {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGXFSZ, &ignore, &before);
+    int level = MPI_THREAD_SINGLE;
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &level);
+    ::sigaction(SIGXFSZ, &before, nullptr);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    return level;
+}
+
 SessionResult open_session(const TransportOptions &options) {
     SessionResult result;
     int finalized = 0;
@@ -73,7 +99,7 @@ SessionResult open_session(const TransportOptions &options) {
     int level = MPI_THREAD_SINGLE;
     session.started_here = !mpi_runs();
     if (session.started_here) {
-        MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &level);
+        level = start_mpi();
     } else {
         MPI_Query_thread(&level);
     }

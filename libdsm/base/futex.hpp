@@ -42,6 +42,8 @@ public:
     }
     bool try_lock() noexcept;
     void unlock() noexcept;
+    /// A hint: somebody held it a moment ago.
+    bool is_locked() const noexcept { return word_.load(std::memory_order_relaxed) != 0; }
 
 private:
     void lock_slowly() noexcept;

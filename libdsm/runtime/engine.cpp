@@ -27,6 +27,7 @@ constexpr int doubling_rounds = 7;
 constexpr int polls_before_sleep = 3;
 constexpr int spins_with_cores = 400;
 constexpr int spins_without_cores = 20;
+constexpr int rounds_behind_a_driver = 8;
 constexpr Nanoseconds long_wait_ns = 50'000 * ns_per_us;
 
 /// The identity of this thread as driver; the address of a thread-local is never 0.
@@ -261,7 +262,8 @@ void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint
         round = 0;
         return;
     }
-    ++round;
+    // Somebody else drives: there is nothing to do for this thread, and the driver may need its core.
+    round += engine_lock_.is_locked() ? rounds_behind_a_driver : 1;
     if (round <= spins_ || polling_) {
         cpu_relax();
         if (polling_ && round > spins_with_cores && round % 64 == 0) { ::sched_yield(); }
@@ -274,7 +276,7 @@ void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint
         if (sleep_on(*own_bell_, seen, bit, sleep)) { count(statistics_.wake_ups); }
         look_at_long_wait(subject, began_ns);
     }
-    if ((round & 0x3ff) == 0) { look_at_long_wait(subject, began_ns); }
+    if ((round & 0x3ff) < rounds_behind_a_driver) { look_at_long_wait(subject, began_ns); }
 }
 
 void Engine::look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns) {
