@@ -6,21 +6,10 @@
 #include "libdsm/runtime/page_records.hpp"
 
 #include <cstring>
+#include <mutex>
 
 namespace dsm::rt {
 namespace {
-
-/// Holds an entry's lock for a scope.
-class Locked {
-public:
-    explicit Locked(PageEntry &entry) : entry_(entry) { entry_.lock.lock(); }
-    ~Locked() { entry_.lock.unlock(); }
-    Locked(const Locked &) = delete;
-    Locked &operator=(const Locked &) = delete;
-
-private:
-    PageEntry &entry_;
-};
 
 /// How often eviction looks at a block before it leaves the rest for later.
 constexpr int eviction_tries_max = 16;
@@ -167,7 +156,7 @@ void Coherence::on_page_record(std::span<const std::byte> record) {
     const protocol::PageMessage message = decoded(wire.first(head.wire_bytes));
     const PageAttributes attributes{head.generation, head.home, head.block_shift, head.first_touch};
     PageEntry &entry = (*node_.pages)[message.page];
-    const Locked locked(entry);
+    const std::lock_guard locked(entry.lock);
     if (!adopt(entry, message.page, attributes)) { return; } // Of an allocation that was freed.
     if (message.contents == protocol::Contents::Bytes && head.in_place == 0) {
         const auto tail = wire.subspan(head.wire_bytes);
@@ -198,7 +187,7 @@ void Coherence::on_piece_record(std::span<const std::byte> record) {
     const auto bytes = record.subspan(sizeof head);
     const PageId page{head.page};
     PageEntry &entry = (*node_.pages)[page];
-    const Locked locked(entry);
+    const std::lock_guard locked(entry.lock);
     if (entry.attributes.generation != head.generation || entry.dead != 0) { return; }
     DSM_CHECK(head.offset + bytes.size() <= bytes_of_block(entry.attributes), "P4 a piece lies in its block",
               page.value);
@@ -248,7 +237,7 @@ void Coherence::deliver_stashed(PageEntry &entry, PageId page) {
 void Coherence::on_timer(std::uint64_t key) {
     const PageId page{key};
     PageEntry &entry = (*node_.pages)[page];
-    const Locked locked(entry);
+    const std::lock_guard locked(entry.lock);
     entry.timer_at_us = 0;
     if (entry.attributes.generation == 0 || entry.dead != 0) { return; }
     PageExecutor effects(*this, entry, page);
@@ -263,7 +252,7 @@ void Coherence::kill_span(const memory::SpanRecord &record) {
         const std::uint64_t begin = first + chunk * memory::pages_per_chunk;
         for (std::uint64_t page = begin; page < begin + memory::pages_per_chunk; page += block_pages) {
             PageEntry &entry = (*node_.pages)[PageId{page}];
-            const Locked locked(entry);
+            const std::lock_guard locked(entry.lock);
             if (entry.attributes.generation != record.generation || entry.dead != 0) { continue; }
             give_up(entry, PageId{page});
             entry.dead = 1;
@@ -316,7 +305,7 @@ bool Coherence::readable_here(const void *address) {
 
 NodeId Coherence::first_toucher(PageId block, std::uint32_t generation) {
     PageEntry &entry = (*node_.pages)[block];
-    const Locked locked(entry);
+    const std::lock_guard locked(entry.lock);
     if (entry.attributes.generation != generation || entry.dead != 0) { return no_node; }
     return protocol::first_toucher(entry.state);
 }
