@@ -21,6 +21,9 @@ constexpr Nanoseconds first_sleep_ns = 20 * ns_per_us;
 constexpr Nanoseconds net_sleep_ns = 100'000 * ns_per_us;
 constexpr Nanoseconds waiter_sleep_ns = 500 * ns_per_us;
 constexpr Nanoseconds idle_sleep_ns = 2'000 * ns_per_us;
+/// After so many rounds in vain even these are too often for an idle rank.
+constexpr int rounds_until_rare = 400;
+constexpr Nanoseconds rare_sleep_ns = 5'000 * ns_per_us;
 /// Rounds with short sleeps after traffic, so that what follows soon is seen soon.
 constexpr int doubling_rounds = 7;
 /// A single look at MPI may miss what has just arrived; two in a row do not.
@@ -246,6 +249,7 @@ void Engine::wake(Rank rank, std::uint32_t bit) {
 Nanoseconds Engine::sleep_ns(int idle_rounds, Nanoseconds longest_ns) const {
     // Where every rank rings, a message that this thread slept through has changed the word: sleeping long is safe.
     if (doorbells_reach_all_) { return net_sleep_ns; }
+    if (idle_rounds > rounds_until_rare) { return rare_sleep_ns; }
     return std::min(longest_ns, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
 }
 

@@ -129,7 +129,7 @@ private:
     const bool polling_;
     const int spins_; ///< rounds of a wait before it sleeps
     bool doorbells_reach_all_ = false;
-    std::atomic<bool> quiet_{true};              ///< what the transport said last: no send is incomplete
+    std::atomic<bool> quiet_{true};     ///< what the transport said last: no send is incomplete
     std::uint32_t rings_fruitless_ = 0; ///< rings for messages before the last poll that found nothing; driver only
     /// The same, once two such polls in a row have agreed.
     std::atomic<std::uint32_t> rings_polled_{0};

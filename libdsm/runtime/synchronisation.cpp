@@ -5,6 +5,7 @@
 #include "libdsm/runtime/sync_executor.hpp"
 
 #include <cerrno>
+#include <mutex>
 #include <sched.h>
 
 namespace dsm::rt {
@@ -14,17 +15,6 @@ constexpr int serial_thread = -1; ///< DSM_BARRIER_SERIAL_THREAD
 
 /// The object number under which the barrier of all ranks is known; no object stands there.
 constexpr LockId all_ranks{~std::uint64_t{0} >> 8U};
-
-class Held {
-public:
-    explicit Held(FutexMutex &mutex) : mutex_(mutex) { mutex_.lock(); }
-    ~Held() { mutex_.unlock(); }
-    Held(const Held &) = delete;
-    Held &operator=(const Held &) = delete;
-
-private:
-    FutexMutex &mutex_;
-};
 
 } // namespace
 
@@ -69,7 +59,7 @@ sync::LockContext Synchronisation::lock_context(LockId lock) {
 sync::LockOutcome Synchronisation::step_lock(LockId lock, const sync::LockEvent &event) {
     SyncEntry &entry = table_.find(SyncKind::Mutex, lock);
     SyncExecutor effects(*this, lock);
-    const Held held(entry.lock);
+    const std::lock_guard held(entry.lock);
     return sync::step(entry.states.lock, lock_context(lock), effects, event);
 }
 
@@ -100,14 +90,18 @@ int Synchronisation::mutex_trylock(LockId lock) {
 int Synchronisation::mutex_unlock(LockId lock) {
     const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     if (sync::unlock_fast(table_.find(SyncKind::Mutex, lock).states.lock, seat.owner)) { return 0; }
-    const auto outcome = step_lock(lock, {sync::LockEventKind::Unlock, seat.slot, seat.owner, nullptr});
+    auto outcome = step_lock(lock, {sync::LockEventKind::Unlock, seat.slot, seat.owner, nullptr});
+    while (outcome == sync::LockOutcome::Wait) { // for the lender of a borrowed token to have it back
+        await_wake({"lock", lock.value}, seat.slot);
+        outcome = step_lock(lock, {sync::LockEventKind::UnlockRetry, seat.slot, seat.owner, nullptr});
+    }
     engine_.kick();
     return outcome == sync::LockOutcome::NotOwner ? EPERM : 0;
 }
 
 int Synchronisation::mutex_destroy(LockId lock) {
     SyncEntry &entry = table_.find(SyncKind::Mutex, lock);
-    const Held held(entry.lock);
+    const std::lock_guard held(entry.lock);
     return sync::lock_in_use(entry.states.lock) ? EBUSY : 0;
 }
 
@@ -122,7 +116,7 @@ sync::ConditionContext Synchronisation::condition_context(LockId condition) {
 void Synchronisation::step_condition(const sync::ConditionMessage &message) {
     SyncEntry &entry = table_.find(SyncKind::Condition, message.condition);
     SyncExecutor effects(*this, message.condition);
-    const Held held(entry.lock);
+    const std::lock_guard held(entry.lock);
     sync::step(entry.states.condition, condition_context(message.condition), effects, message);
 }
 
@@ -190,7 +184,7 @@ sync::CountedBarrierContext Synchronisation::barrier_context(LockId barrier) {
 sync::BarrierOutcome Synchronisation::step_barrier(LockId barrier, const sync::BarrierEvent &event) {
     SyncEntry &entry = table_.find(SyncKind::Barrier, barrier);
     SyncExecutor effects(*this, barrier);
-    const Held held(entry.lock);
+    const std::lock_guard held(entry.lock);
     return sync::step(entry.states.barrier, barrier_context(barrier), effects, event);
 }
 
@@ -271,7 +265,8 @@ void Synchronisation::on_record(std::int32_t, std::span<const std::byte> record)
 
 void Synchronisation::on_condition(const sync::ConditionMessage &message) {
     if (sync::is_answer(message.kind)) {
-        DSM_CHECK(message.waiter.slot.value < seats_max, "Y3 an answer goes to a seat of this node", message.waiter.slot.value);
+        DSM_CHECK(message.waiter.slot.value < seats_max, "Y3 an answer goes to a seat of this node",
+                  message.waiter.slot.value);
         SyncExecutor(*this, message.condition).deliver_here(message);
     } else {
         step_condition(message);
@@ -286,7 +281,7 @@ void Synchronisation::on_barrier(const sync::BarrierMessage &message) {
         return;
     }
     SyncExecutor effects(*this, all_ranks);
-    const Held held(memory_.all.lock);
+    const std::lock_guard held(memory_.all.lock);
     sync::step(memory_.all.tree, {.self = self_node(), .node_count = node_.topology->node_count()}, effects, message);
 }
 

@@ -1,60 +1,7 @@
-// The lock machine. Names of invariants (L1 to L10) are those of docs/synchronisation.md.
-#include "libdsm/sync/lock_token.hpp"
-
-#include "libdsm/base/check.hpp"
+// The lock machine: the threads of a node, and the token between nodes.
+#include "libdsm/sync/lock_step.hpp"
 
 namespace dsm::sync {
-
-namespace {
-
-/// One step on one lock: the state, who we are, and what to call.
-class LockStep {
-public:
-    LockStep(LockState &state, const LockContext &context, LockEffects &effects) noexcept
-        : state_(state), context_(context), effects_(effects), word_(state.word) {}
-
-    void start_if_unknown() noexcept;
-    LockOutcome on_lock(WaitSlot slot, LockOwner owner);
-    LockOutcome on_retry(WaitSlot slot, LockOwner owner);
-    LockOutcome on_abandon(WaitSlot slot, LockOwner owner);
-    LockOutcome on_try(WaitSlot slot, LockOwner owner);
-    LockOutcome on_try_retry(WaitSlot slot, LockOwner owner);
-    LockOutcome on_unlock(LockOwner owner);
-    void on_message(const LockMessage &message);
-
-private:
-    void on_request(const LockMessage &message);
-    void on_token();
-    void on_try_request(const LockMessage &message);
-    void on_try_grant(const LockMessage &message);
-    void on_try_busy();
-    void on_return(const LockMessage &message);
-
-    bool take_if_free(LockOwner owner);
-    void serve();
-    void hand_to_head();
-    void pass_token();
-    void request_token();
-    void wait_as_next(const LockMessage &message);
-    void forward(const LockMessage &message);
-    bool leave_queue(WaitSlot slot);
-    void send(NodeId to, LockMessageKind kind, NodeId origin, std::uint16_t sends = 0);
-
-    std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
-    LockOwner holder() const noexcept { return LockOwner{word() & lock_owner_mask}; }
-    bool is_free() const noexcept { return state_.phase == TokenPhase::Here && holder().value == 0; }
-    // Acquire: who carries the token away must have seen what a fast unlock released. Release: who takes the lock on
-    // the fast path must see what came with the token.
-    void raise(std::uint64_t flag) noexcept { word_.fetch_or(flag, std::memory_order_acq_rel); }
-    void lower(std::uint64_t flag) noexcept { word_.fetch_and(~flag, std::memory_order_acq_rel); }
-    bool planted(LockMutation mutation) const noexcept { return context_.mutation == mutation; }
-    WaitRecord &record(WaitSlot slot) const noexcept { return context_.records[slot.value]; }
-
-    LockState &state_;
-    const LockContext &context_;
-    LockEffects &effects_;
-    std::atomic_ref<std::uint64_t> word_;
-};
 
 void LockStep::start_if_unknown() noexcept {
     if (state_.phase != TokenPhase::Unknown) { return; }
@@ -138,31 +85,9 @@ bool LockStep::leave_queue(WaitSlot slot) {
     return true;
 }
 
-LockOutcome LockStep::on_try(WaitSlot slot, LockOwner owner) {
-    if (take_if_free(owner)) { return LockOutcome::Acquired; }
-    // Held or wanted by a thread of this node, or asked for by another try: all of them are "busy" without a message.
-    const bool may_ask = state_.phase == TokenPhase::Absent && (word() & lock_borrowed) == 0 && state_.try_slot == 0;
-    if (!may_ask) { return LockOutcome::Busy; }
-    record(slot).owner = owner;
-    state_.try_slot = slot.value + 1;
-    send(state_.hint, LockMessageKind::TryRequest, context_.self);
-    return LockOutcome::Wait;
-}
-
-LockOutcome LockStep::on_try_retry(WaitSlot slot, LockOwner owner) {
-    if (holder() == owner) { return LockOutcome::Acquired; }
-    return state_.try_slot == slot.value + 1 ? LockOutcome::Wait : LockOutcome::Busy;
-}
-
-LockOutcome LockStep::on_unlock(LockOwner owner) {
+LockOutcome LockStep::on_unlock(WaitSlot slot, LockOwner owner) {
     if (holder() != owner) { return LockOutcome::NotOwner; }
-    if ((word() & lock_borrowed) != 0) {
-        const NodeId lender = state_.peer;
-        state_.peer = no_node;
-        word_.fetch_and(~(lock_owner_mask | lock_borrowed), std::memory_order_release);
-        send(lender, LockMessageKind::Return, context_.self);
-        return LockOutcome::Released;
-    }
+    if ((word() & lock_borrowed) != 0) { return give_back_loan(slot); }
     DSM_CHECK(state_.phase == TokenPhase::Here, "L2 the holder's node has the token", context_.lock.value);
     word_.fetch_and(~lock_owner_mask, std::memory_order_release);
     if (!state_.queue.empty()) { ++state_.barges; }
@@ -277,59 +202,6 @@ void LockStep::on_token() {
     }
 }
 
-// ---- Tries: the token is lent and comes back; hints and queues between nodes do not notice ----
-
-//   origin --TryRequest--> absent --...--> root --TryGrant or TryBusy--> origin
-void LockStep::on_try_request(const LockMessage &message) {
-    DSM_CHECK(message.origin != context_.self, "L3 a try never comes home", context_.lock.value);
-    if (state_.phase == TokenPhase::Absent) {
-        // Origin has asked for the token meanwhile, or the token moves faster than the try: both mean contention.
-        const bool chasing = state_.hint == message.origin || message.sends + 1 >= context_.node_count;
-        if (chasing) {
-            send(message.origin, LockMessageKind::TryBusy, message.origin);
-        } else {
-            forward(message);
-        }
-        return;
-    }
-    std::uint64_t expected = lock_token_here; // free, and nobody waits: also against the fast path
-    if (state_.phase == TokenPhase::Here && word_.compare_exchange_strong(expected, 0, std::memory_order_acquire)) {
-        state_.phase = TokenPhase::Lent;
-        state_.peer = message.origin;
-        send(message.origin, LockMessageKind::TryGrant, message.origin);
-    } else {
-        send(message.origin, LockMessageKind::TryBusy, message.origin);
-    }
-}
-
-void LockStep::on_try_grant(const LockMessage &message) {
-    const bool absent = state_.phase == TokenPhase::Absent || state_.phase == TokenPhase::Requested;
-    DSM_CHECK(state_.try_slot != 0 && absent && holder().value == 0, "L9 lent to one who tried", context_.lock.value);
-    const WaitSlot slot{state_.try_slot - 1};
-    state_.try_slot = 0;
-    state_.peer = message.from;
-    word_.fetch_or(record(slot).owner.value | lock_borrowed, std::memory_order_acquire);
-    effects_.wake(slot);
-}
-
-/// The token may have come here by another thread's request meanwhile, and be free.
-void LockStep::on_try_busy() {
-    DSM_CHECK(state_.try_slot != 0, "L9 an answer to one who tried", context_.lock.value);
-    const WaitSlot slot{state_.try_slot - 1};
-    state_.try_slot = 0;
-    take_if_free(record(slot).owner);
-    effects_.wake(slot);
-}
-
-void LockStep::on_return(const LockMessage &message) {
-    const bool lent = state_.phase == TokenPhase::Lent && state_.peer == message.from;
-    DSM_CHECK(lent, "L9 a lent token comes back from its borrower", context_.lock.value);
-    state_.phase = TokenPhase::Here;
-    state_.peer = no_node;
-    raise(lock_token_here | (state_.next != no_node ? lock_next_waiting : 0));
-    serve();
-}
-
 void LockStep::on_message(const LockMessage &message) {
     switch (message.kind) {
     case LockMessageKind::Request:
@@ -350,10 +222,11 @@ void LockStep::on_message(const LockMessage &message) {
     case LockMessageKind::Return:
         on_return(message);
         return;
+    case LockMessageKind::ReturnAck:
+        on_return_ack();
+        return;
     }
 }
-
-} // namespace
 
 LockOutcome step(LockState &state, const LockContext &context, LockEffects &effects, const LockEvent &event) {
     LockStep lock(state, context, effects);
@@ -370,7 +243,9 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
     case LockEventKind::TryRetry:
         return lock.on_try_retry(event.slot, event.owner);
     case LockEventKind::Unlock:
-        return lock.on_unlock(event.owner);
+        return lock.on_unlock(event.slot, event.owner);
+    case LockEventKind::UnlockRetry:
+        return lock.on_unlock_retry(event.slot);
     case LockEventKind::Message:
         lock.on_message(*event.message);
         return LockOutcome::None;
@@ -381,7 +256,8 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
 bool lock_in_use(const LockState &state) noexcept {
     // A const object is never written through this reference; C++20's atomic_ref takes no const type.
     const std::uint64_t word = std::atomic_ref(const_cast<std::uint64_t &>(state.word)).load(std::memory_order_relaxed);
-    return (word & (lock_owner_mask | lock_waiters)) != 0 || state.phase == TokenPhase::Lent || state.try_slot != 0;
+    // Who has given the lock up and only waits for a ReturnAck does not use it: destroy may follow any unlock.
+    return (word & (lock_owner_mask | lock_waiters)) != 0 || state.phase == TokenPhase::Lent || !state.tries.empty();
 }
 
 } // namespace dsm::sync

@@ -25,6 +25,7 @@ enum class LockMessageKind : std::uint8_t {
     TryGrant = 4,   ///< lent to you
     TryBusy = 5,    ///< no
     Return = 6,     ///< what was lent comes back
+    ReturnAck = 7,  ///< it has come back
 };
 
 struct LockMessage {
@@ -59,8 +60,9 @@ struct LockState {
     bool head_woken;          ///< the first of the queue was woken and has not retried yet (L7)
     std::uint16_t hand_overs; ///< times a local thread took the lock while `next` waited (L10)
     std::uint16_t barges;     ///< releases that have passed the first of the queue by (L10)
-    std::uint32_t try_slot;   ///< slot + 1 of the thread whose TryRequest is under way; 0 for none
     WaitQueue queue;          ///< threads of this node that wait for the lock, in the order of their coming
+    WaitQueue tries;          ///< threads that try; not empty exactly while a TryRequest of this node is under way (L9)
+    WaitQueue returns;        ///< threads whose unlock awaits a ReturnAck (L9)
 };
 
 /// Bugs planted for the tests; None in every product.
@@ -71,7 +73,10 @@ enum class LockMutation : std::uint8_t {
     HeadNotWoken,
     TokenKept,
     FlagNotRaised,
-    TryTakesHeld
+    TryTakesHeld,
+    TryRefusedByTry,
+    LateTryRefused,
+    ReturnNotAwaited
 };
 
 /// What is fixed for a lock, and who we are. Given with every event.
@@ -92,23 +97,25 @@ public:
     virtual ~LockEffects() = default;
     /// Sends to another node, never to self.
     virtual void send(NodeId to, const LockMessage &message) = 0;
-    /// The thread of this slot must run its Retry or TryRetry event soon; waking it for nothing does no harm.
+    /// The thread of this slot must run its Retry, TryRetry or UnlockRetry event soon; waking it for nothing does no
+    /// harm.
     virtual void wake(WaitSlot slot) = 0;
 };
 
 enum class LockEventKind : std::uint8_t {
-    Lock,     ///< a thread wants the lock: Acquired, Deadlock, or Wait and then Retry
-    Retry,    ///< it was woken: Acquired, or Wait
-    Abandon,  ///< it waits no longer (timed out): TimedOut, or Acquired when it was just given the lock
-    Try,      ///< a thread wants the lock only if it is free: Acquired, Busy, or Wait and then TryRetry
-    TryRetry, ///< it was woken: Acquired, Busy, or Wait
-    Unlock,   ///< Released, or NotOwner
-    Message,  ///< from another node: None
+    Lock,        ///< a thread wants the lock: Acquired, Deadlock, or Wait and then Retry
+    Retry,       ///< it was woken: Acquired, or Wait
+    Abandon,     ///< it waits no longer (timed out): TimedOut, or Acquired when it was just given the lock
+    Try,         ///< a thread wants the lock only if it is free: Acquired, Busy, or Wait and then TryRetry
+    TryRetry,    ///< it was woken: Acquired, Busy, or Wait
+    Unlock,      ///< Released, NotOwner, or Wait and then UnlockRetry
+    UnlockRetry, ///< it was woken: Released, or Wait
+    Message,     ///< from another node: None
 };
 
 struct LockEvent {
     LockEventKind kind;
-    WaitSlot slot;              ///< all but Unlock and Message: the thread's record
+    WaitSlot slot;              ///< all but Message: the thread's record
     LockOwner owner;            ///< all but Message: the thread
     const LockMessage *message; ///< Message alone
 };

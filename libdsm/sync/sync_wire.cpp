@@ -63,7 +63,7 @@ SyncFamily family_of(std::span<const std::byte> bytes) noexcept {
     if (bytes.empty()) { return SyncFamily::None; }
     const auto kind = static_cast<std::uint8_t>(bytes[0]);
     const auto within = [kind](std::uint8_t first, std::uint8_t last) { return first <= kind && kind <= last; };
-    if (within(number(LockMessageKind::Request), number(LockMessageKind::Return))) { return SyncFamily::Lock; }
+    if (within(number(LockMessageKind::Request), number(LockMessageKind::ReturnAck))) { return SyncFamily::Lock; }
     if (within(number(ConditionMessageKind::Enqueue), number(ConditionMessageKind::QueryReply))) {
         return SyncFamily::Condition;
     }

@@ -43,9 +43,10 @@ struct WaitRecord {
     LockOwner owner;      ///< the waiting thread, while it waits for a lock
     std::uint32_t next;   ///< slot + 1 of the next in the same queue; 0 at the end. Guarded by the entry's lock
     std::uint32_t ticket; ///< counted barrier: this node's number of the arrival
-    bool queued;          ///< stands in a lock's queue
+    bool queued;          ///< stands in a queue of a lock
     BarrierWait barrier;
-    std::uint16_t reserved;
+    bool asked; ///< while it tries: a TryRequest that was sent after it came is under way
+    std::uint8_t reserved;
     std::uint32_t reserved_too;
     std::uint64_t condition_word; ///< sequence << 8 | ConditionPhase; changed by compare-and-swap alone (condition.hpp)
 };

@@ -51,9 +51,11 @@ failure_case(limit.address_space_with_small_segment RANKS 0 2 ENV DSM_SEGMENT_SI
 failure_case(limit.address_space_behind_segment RANKS 0 2 ENV DSM_SEGMENT_SIZE=1536M SAY_ONCE "ulimit -v" RUN start
              limit_v=0x80000000 init=ENOMEM)
 failure_case(limit.file_size_soft RANKS 0 2 RUN start limit_soft_f=0x10000 init=0 use=100000 finalize=0)
-failure_case(limit.file_size_soft_in_running_mpi RANKS 2 RUN start mpi=multiple limit_soft_f=0x10000 init=0 use=100000 finalize=0)
+failure_case(limit.file_size_soft_in_running_mpi RANKS 2 RUN start mpi=multiple
+             limit_soft_f=0x10000 init=0 use=100000 finalize=0)
 failure_case(limit.file_size_hard RANKS 0 2 SAY_ONCE "ulimit -f" RUN start limit_f=0x10000 init=ENOMEM)
-failure_case(limit.file_size_hard_in_running_mpi RANKS 2 SAY_ONCE "ulimit -f" RUN start mpi=multiple limit_f=0x10000 init=ENOMEM)
+failure_case(limit.file_size_hard_in_running_mpi RANKS 2 SAY_ONCE "ulimit -f" RUN start mpi=multiple
+             limit_f=0x10000 init=ENOMEM)
 
 # MPI.
 foreach(level single funneled serialized)

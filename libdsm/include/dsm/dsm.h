@@ -148,7 +148,11 @@ DSM_API int dsm_mutex_destroy(dsm_mutex_t *mutex);
 DSM_API int dsm_mutex_lock(dsm_mutex_t *mutex);
 /** Takes the mutex if that is possible without waiting for another thread. @return 0; EBUSY; EINVAL. */
 DSM_API int dsm_mutex_trylock(dsm_mutex_t *mutex);
-/** Releases the mutex. A release. @return 0; EPERM when this thread does not own it; EINVAL. */
+/**
+ * Releases the mutex. A release. Blocks for one message and its answer where a trylock took the mutex from another
+ * node.
+ * @return 0; EPERM when this thread does not own it; EINVAL.
+ */
 DSM_API int dsm_mutex_unlock(dsm_mutex_t *mutex);
 
 /** A condition variable, by address in shared memory like dsm_mutex_t; any zeroed one is valid. */
@@ -195,8 +199,11 @@ typedef struct dsm_barrierattr dsm_barrierattr_t;
 DSM_API int dsm_barrier_init(dsm_barrier_t *barrier, const dsm_barrierattr_t *attr, unsigned count);
 /** @return 0; EBUSY when threads wait at it (asks the home; blocks for the answer); EINVAL. */
 DSM_API int dsm_barrier_destroy(dsm_barrier_t *barrier);
-/** Blocks until count threads have called. @return 0, or DSM_BARRIER_SERIAL_THREAD to one of them; EINVAL; ENOMEM when more
- * than a million arrivals wait at one home. */
+/**
+ * Blocks until count threads have called.
+ * @return 0, or DSM_BARRIER_SERIAL_THREAD to one of them; EINVAL; ENOMEM when more than a million arrivals wait at one
+ *         home.
+ */
 DSM_API int dsm_barrier_wait(dsm_barrier_t *barrier);
 /**
  * The barrier of all ranks: one thread of every rank calls it. Needs no object. Combined inside a node first, then

@@ -18,7 +18,7 @@ bool is(int rank) { return dsm_rank() == rank; }
 /// Pages whose home is rank 0.
 Page *fresh_pages() {
     Page *memory = dsm_test::shared<Page>(pages, DSM_HOMES_ONE);
-    REQUIRE_EQUAL(dsm_home(memory), 0);
+    DSM_REQUIRE_EQUAL(dsm_home(memory), 0);
     return memory;
 }
 
@@ -32,7 +32,7 @@ void write_all(Page *memory, int rank, std::uint64_t value) {
 
 void read_all(const Page *memory, int rank, std::uint64_t expected) {
     if (is(rank)) {
-        for (std::size_t page = 0; page < pages; ++page) { REQUIRE_EQUAL(memory[page][1], expected); }
+        for (std::size_t page = 0; page < pages; ++page) { DSM_REQUIRE_EQUAL(memory[page][1], expected); }
     }
     Measurement::line_up();
 }
@@ -99,8 +99,8 @@ void count_locks() {
     const auto pass = [&](int rank, int rounds) {
         for (std::size_t lock = 0; is(rank) && lock < pages; ++lock) {
             for (int round = 0; round < rounds; ++round) {
-                REQUIRE_EQUAL(dsm_mutex_lock(&locks[lock][0]), 0);
-                REQUIRE_EQUAL(dsm_mutex_unlock(&locks[lock][0]), 0);
+                DSM_REQUIRE_EQUAL(dsm_mutex_lock(&locks[lock][0]), 0);
+                DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&locks[lock][0]), 0);
             }
         }
         Measurement::line_up();
@@ -111,7 +111,7 @@ void count_locks() {
     report("lock, used last at another node", Measurement::of([&] { pass(1, 1); }), {2, far, 0, 0});
     const Costs costs = Measurement::of([&] { pass(0, 1); });
     report("lock, back again", costs, {2, far, 0, 0});
-    if (is(0)) { REQUIRE_EQUAL(costs.hand_overs, pages); }
+    if (is(0)) { DSM_REQUIRE_EQUAL(costs.hand_overs, pages); }
     if (ranks() < 4) { return; }
     pass(1, 1);
     pass(2, 1);
@@ -139,7 +139,7 @@ int main(int argc, char **argv) {
     int level = 0;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
     dsm_test::start(dsm_init());
-    REQUIRE(ranks() >= 2 && dsm_node_count() == ranks());
+    DSM_REQUIRE(ranks() >= 2 && dsm_node_count() == ranks());
     if (is(0)) { std::printf("%d nodes, faults by %s\n\n", ranks(), dsm_fault_backend()); }
     Measurement::headline();
     count_first_touch();

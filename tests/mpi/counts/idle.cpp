@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
     const std::uint64_t percent_max = dsm_test::option(argc, argv, "--percent-max", 0);
     dsm_test::start(dsm_init());
     const auto self = static_cast<std::size_t>(dsm_rank());
-    REQUIRE(static_cast<std::size_t>(dsm_size()) <= ranks_max);
+    DSM_REQUIRE(static_cast<std::size_t>(dsm_size()) <= ranks_max);
     auto *shared = dsm_test::shared<Shared>();
     for (int round = 0; round < 100; ++round) { dsm_barrier_all(); } // Traffic, from which ranks have to calm down.
     const auto begin = Clock::now();
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
         for (int rank = 0; rank < dsm_size(); ++rank) {
             const double percent = shared->percent[static_cast<std::size_t>(rank)];
             std::printf("idle: rank %d used %.2f %% of a core for %.1f s\n", rank, percent, passed);
-            if (percent_max > 0) { REQUIRE(percent < static_cast<double>(percent_max)); }
+            if (percent_max > 0) { DSM_REQUIRE(percent < static_cast<double>(percent_max)); }
         }
     }
     return dsm_test::finish("idle");

@@ -13,7 +13,7 @@ constexpr double tolerance = 1e-9;
 
 std::array<std::uint64_t, kinds> totals() {
     dsm_statistics_t here;
-    REQUIRE_EQUAL(dsm_get_statistics(&here), 0);
+    DSM_REQUIRE_EQUAL(dsm_get_statistics(&here), 0);
     std::array<std::uint64_t, kinds> mine{here.messages_sent, here.pages_sent,    here.page_copies,    here.read_faults,
                                           here.write_faults,  here.invalidations, here.lock_hand_overs};
     std::array<std::uint64_t, kinds> all{};

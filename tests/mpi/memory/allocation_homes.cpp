@@ -16,8 +16,8 @@ std::vector<int> homes_of(const std::byte *memory, std::size_t blocks, std::size
     std::vector<int> homes;
     for (std::size_t block = 0; block < blocks; ++block) {
         const int rank = dsm_home(memory + block * block_bytes);
-        REQUIRE(rank >= 0 && rank < dsm_size());
-        REQUIRE_EQUAL(dsm_home(memory + block * block_bytes + block_bytes - 1), rank);
+        DSM_REQUIRE(rank >= 0 && rank < dsm_size());
+        DSM_REQUIRE_EQUAL(dsm_home(memory + block * block_bytes + block_bytes - 1), rank);
         homes.push_back(nodes.of_rank[static_cast<std::size_t>(rank)]);
     }
     return homes;
@@ -27,15 +27,15 @@ void check_homes(dsm_homes_t policy, const std::vector<int> &homes, std::size_t 
     for (std::size_t block = 0; block < homes.size(); ++block) {
         switch (policy) {
         case DSM_HOMES_CYCLIC: // in turn: the same node after a round, another one next
-            if (block >= nodes) { REQUIRE_EQUAL(homes[block], homes[block - nodes]); }
-            if (block > 0 && nodes > 1) { REQUIRE(homes[block] != homes[block - 1]); }
+            if (block >= nodes) { DSM_REQUIRE_EQUAL(homes[block], homes[block - nodes]); }
+            if (block > 0 && nodes > 1) { DSM_REQUIRE(homes[block] != homes[block - 1]); }
             break;
         case DSM_HOMES_BLOCK: // one part for each node
-            REQUIRE_EQUAL(homes[block], homes[block / (homes.size() / nodes) * (homes.size() / nodes)]);
-            if (block >= homes.size() / nodes) { REQUIRE(homes[block] != homes[block - homes.size() / nodes]); }
+            DSM_REQUIRE_EQUAL(homes[block], homes[block / (homes.size() / nodes) * (homes.size() / nodes)]);
+            if (block >= homes.size() / nodes) { DSM_REQUIRE(homes[block] != homes[block - homes.size() / nodes]); }
             break;
         case DSM_HOMES_ONE:
-            REQUIRE_EQUAL(homes[block], one);
+            DSM_REQUIRE_EQUAL(homes[block], one);
             break;
         case DSM_HOMES_FIRST_TOUCH:
             break;
@@ -53,27 +53,27 @@ void test_policy(dsm_homes_t policy, std::size_t block_bytes, const Nodes &nodes
     attr.home_rank = dsm_size() - 1;
     attr.block_size = block_bytes;
     auto *memory = static_cast<std::byte *>(dsm_alloc(blocks * block_bytes, &attr));
-    REQUIRE(memory != nullptr);
-    REQUIRE_EQUAL(reinterpret_cast<std::uintptr_t>(memory) % block_bytes, 0);
+    DSM_REQUIRE(memory != nullptr);
+    DSM_REQUIRE_EQUAL(reinterpret_cast<std::uintptr_t>(memory) % block_bytes, 0);
     check_homes(policy, homes_of(memory, blocks, block_bytes, nodes), static_cast<std::size_t>(dsm_node_count()),
                 nodes.of_rank[ranks - 1]);
     dsm_barrier_all();
     for (std::size_t block = self; block < blocks; block += ranks) {
         std::byte *begin = memory + block * block_bytes;
-        REQUIRE(begin[block_bytes / 2] == std::byte{0});
+        DSM_REQUIRE(begin[block_bytes / 2] == std::byte{0});
         begin[0] = std::byte{7};
         begin[block_bytes - 1] = static_cast<std::byte>(block + 1);
     }
     dsm_barrier_all();
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::byte *begin = memory + block * block_bytes;
-        REQUIRE(begin[0] == std::byte{7} && begin[block_bytes - 1] == static_cast<std::byte>(block + 1));
-        REQUIRE(begin[block_bytes / 2] == std::byte{0});
+        DSM_REQUIRE(begin[0] == std::byte{7} && begin[block_bytes - 1] == static_cast<std::byte>(block + 1));
+        DSM_REQUIRE(begin[block_bytes / 2] == std::byte{0});
     }
     if (policy == DSM_HOMES_FIRST_TOUCH && dsm_node_count() > 1) {
         const auto homes = homes_of(memory, blocks, block_bytes, nodes);
         for (std::size_t block = 0; block < blocks; ++block) {
-            REQUIRE_EQUAL(homes[block], nodes.of_rank[block % ranks]);
+            DSM_REQUIRE_EQUAL(homes[block], nodes.of_rank[block % ranks]);
         }
     }
     dsm_barrier_all();
@@ -82,8 +82,8 @@ void test_policy(dsm_homes_t policy, std::size_t block_bytes, const Nodes &nodes
 
 void require_refused(std::size_t bytes, const dsm_alloc_attr_t &attr, int expected) {
     errno = 0;
-    REQUIRE(dsm_alloc(bytes, &attr) == nullptr);
-    REQUIRE_EQUAL(errno, expected);
+    DSM_REQUIRE(dsm_alloc(bytes, &attr) == nullptr);
+    DSM_REQUIRE_EQUAL(errno, expected);
 }
 
 void test_refused() {
@@ -106,8 +106,8 @@ void test_refused() {
     require_refused(0, good, EINVAL);
     if (dsm_size() > 1) { require_refused(100 + static_cast<std::size_t>(dsm_rank()), good, EINVAL); }
     int outside = 0;
-    REQUIRE_EQUAL(dsm_home(&outside), -1);
-    REQUIRE_EQUAL(dsm_home(nullptr), -1);
+    DSM_REQUIRE_EQUAL(dsm_home(&outside), -1);
+    DSM_REQUIRE_EQUAL(dsm_home(nullptr), -1);
 }
 
 } // namespace

@@ -28,8 +28,8 @@ constexpr std::uint64_t magic = 0x10ca1b10c;
 
 void retire(Header *block) {
     if (block == nullptr) { return; }
-    REQUIRE_EQUAL(block->check, block->size ^ magic);
-    REQUIRE_EQUAL(reinterpret_cast<unsigned char *>(block)[block->size - 1], block->size & 0xffU);
+    DSM_REQUIRE_EQUAL(block->check, block->size ^ magic);
+    DSM_REQUIRE_EQUAL(reinterpret_cast<unsigned char *>(block)[block->size - 1], block->size & 0xffU);
     block->check = 0;
     dsm_free(block);
 }
@@ -39,7 +39,7 @@ void work(Slots &shared, std::uint64_t seed) {
     for (int step = 0; step < steps; ++step) {
         const std::size_t size = sizeof(Header) + 1 + random.below(random.below(16) == 0 ? 100000 : 1000);
         auto *block = static_cast<Header *>(dsm_malloc(size));
-        REQUIRE(block != nullptr);
+        DSM_REQUIRE(block != nullptr);
         reinterpret_cast<unsigned char *>(block)[size - 1] = static_cast<unsigned char>(size);
         *block = {size, size ^ magic};
         retire(shared.slot[random.below(slots)].exchange(block));

@@ -15,9 +15,9 @@ void write_page(std::uint64_t *memory, std::size_t page, std::uint64_t round) {
 }
 
 void check_page(const std::uint64_t *memory, std::size_t page, std::uint64_t round) {
-    REQUIRE_EQUAL(memory[page * page_words], value_of(page, round));
-    REQUIRE_EQUAL(memory[page * page_words + page_words - 1], ~value_of(page, round));
-    REQUIRE_EQUAL(memory[page * page_words + page_words / 2], 0);
+    DSM_REQUIRE_EQUAL(memory[page * page_words], value_of(page, round));
+    DSM_REQUIRE_EQUAL(memory[page * page_words + page_words - 1], ~value_of(page, round));
+    DSM_REQUIRE_EQUAL(memory[page * page_words + page_words / 2], 0);
 }
 
 } // namespace
@@ -25,7 +25,7 @@ void check_page(const std::uint64_t *memory, std::size_t page, std::uint64_t rou
 int main(int argc, char **argv) {
     const std::size_t pages = dsm_test::option(argc, argv, "--mebibytes", 1024) * 256;
     dsm_test::start(dsm_init());
-    REQUIRE_EQUAL(dsm_size(), 2);
+    DSM_REQUIRE_EQUAL(dsm_size(), 2);
     const auto self = static_cast<std::size_t>(dsm_rank());
     auto *memory = dsm_test::shared<std::uint64_t>(pages * page_words);
     // Every second page is writable here and not to be touched here in between.

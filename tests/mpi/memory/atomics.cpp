@@ -39,9 +39,9 @@ int main(int argc, char **argv) {
     for (std::thread &worker : workers) { worker.join(); }
     dsm_barrier_all();
     const long turns = rounds * threads * dsm_size();
-    REQUIRE_EQUAL(counters->added.load(), turns);
-    REQUIRE_EQUAL(counters->exchanged.load(), 2 * turns);
-    REQUIRE_EQUAL(counters->byte.load(), turns & 0xff);
-    REQUIRE_EQUAL(counters->alone.load(), 3 * turns);
+    DSM_REQUIRE_EQUAL(counters->added.load(), turns);
+    DSM_REQUIRE_EQUAL(counters->exchanged.load(), 2 * turns);
+    DSM_REQUIRE_EQUAL(counters->byte.load(), turns & 0xff);
+    DSM_REQUIRE_EQUAL(counters->alone.load(), 3 * turns);
     return dsm_test::finish("atomics");
 }

@@ -48,7 +48,7 @@ void store_buffering(Variables &shared, Seen *seen, std::uint32_t rounds) {
             seen[round].second = shared.x.load();
         }
         dsm_barrier_wait(&shared.barrier);
-        REQUIRE(seen[round].first == round || seen[round].second == round);
+        DSM_REQUIRE(seen[round].first == round || seen[round].second == round);
     }
 }
 
@@ -70,7 +70,7 @@ void independent_reads(Variables &shared, Seen *seen, std::uint32_t rounds) {
         dsm_barrier_wait(&shared.barrier);
         const auto x_before_y = mine[0].first == round && mine[0].second != round;
         const auto y_before_x = mine[1].first == round && mine[1].second != round;
-        REQUIRE(!(x_before_y && y_before_x));
+        DSM_REQUIRE(!(x_before_y && y_before_x));
     }
 }
 
@@ -79,7 +79,7 @@ void independent_reads(Variables &shared, Seen *seen, std::uint32_t rounds) {
 int main(int argc, char **argv) {
     const auto rounds = static_cast<std::uint32_t>(dsm_test::option(argc, argv, "--rounds", 1000));
     dsm_test::start(dsm_init());
-    REQUIRE_EQUAL(dsm_size(), 4);
+    DSM_REQUIRE_EQUAL(dsm_size(), 4);
     message_passing(*dsm_test::shared<Variables>(), rounds);
     store_buffering(*dsm_test::shared<Variables>(), dsm_test::shared<Seen>(rounds + 1), rounds);
     independent_reads(*dsm_test::shared<Variables>(), dsm_test::shared<Seen>(2 * (rounds + 1)), rounds);

@@ -77,15 +77,15 @@ private:
         const std::size_t other = random_.below(writers());
         const std::uint64_t word = at(page).tagged[other].load(std::memory_order_relaxed);
         const std::uint32_t count = word == 0 ? 0 : Tag::count(word);
-        if (word != 0) { REQUIRE_EQUAL(word, Tag::make(page, other, count)); }
-        if (other == writer_) { REQUIRE_EQUAL(count, counts_[page]); }
+        if (word != 0) { DSM_REQUIRE_EQUAL(word, Tag::make(page, other, count)); }
+        if (other == writer_) { DSM_REQUIRE_EQUAL(count, counts_[page]); }
         if (count < seen_[page][other]) { fail(__FILE__, __LINE__, "a count went back", count, seen_[page][other]); }
         seen_[page][other] = count;
     }
 
     void write(std::size_t page) {
         StressPage &block = at(page);
-        REQUIRE_EQUAL(block.bytes[writer_], counts_[page] & 0xffU);
+        DSM_REQUIRE_EQUAL(block.bytes[writer_], counts_[page] & 0xffU);
         const std::uint32_t count = ++counts_[page];
         block.tagged[writer_].store(Tag::make(page, writer_, count), std::memory_order_relaxed);
         block.bytes[writer_] = static_cast<std::uint8_t>(count);
@@ -99,21 +99,21 @@ private:
 
     void enter(std::size_t page) {
         StressPage &block = at(page);
-        REQUIRE_EQUAL(dsm_mutex_lock(&block.mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_lock(&block.mutex), 0);
         const std::uint64_t entry = block.entries + 1;
-        if (entry > 1) { REQUIRE_EQUAL(block.left, ~block.right); }
-        for (const std::uint64_t value : block.area) { REQUIRE_EQUAL(value, block.entries); }
+        if (entry > 1) { DSM_REQUIRE_EQUAL(block.left, ~block.right); }
+        for (const std::uint64_t value : block.area) { DSM_REQUIRE_EQUAL(value, block.entries); }
         block.entries = entry;
         block.left = random_.next();
         block.right = ~block.left;
         const std::uint64_t sequence = block.sequence.load();
-        REQUIRE_EQUAL(sequence % 2, 0);
+        DSM_REQUIRE_EQUAL(sequence % 2, 0);
         block.sequence.store(sequence + 1);
         block.first.store(entry);
         block.second.store(2 * entry);
         block.sequence.store(sequence + 2);
         block.area.fill(entry);
-        REQUIRE_EQUAL(dsm_mutex_unlock(&block.mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&block.mutex), 0);
         ++locked_;
     }
 
@@ -123,7 +123,7 @@ private:
         const std::uint64_t before = block.sequence.load();
         const std::uint64_t first = block.first.load();
         const std::uint64_t second = block.second.load();
-        if (before % 2 == 0 && block.sequence.load() == before) { REQUIRE_EQUAL(2 * first, second); }
+        if (before % 2 == 0 && block.sequence.load() == before) { DSM_REQUIRE_EQUAL(2 * first, second); }
     }
 
     void exclude() {
@@ -165,19 +165,19 @@ void check_end(const Settings &settings, const Shared &shared) {
         const StressPage &block = Worker::page_at(settings, shared, page);
         added += block.sum.load();
         locked += block.entries;
-        if (block.entries > 0) { REQUIRE_EQUAL(block.left, ~block.right); }
-        REQUIRE_EQUAL(block.sequence.load(), 2 * block.entries);
+        if (block.entries > 0) { DSM_REQUIRE_EQUAL(block.left, ~block.right); }
+        DSM_REQUIRE_EQUAL(block.sequence.load(), 2 * block.entries);
         for (std::size_t writer = 0; writer < writers_max; ++writer) {
             const std::uint64_t word = block.tagged[writer].load();
-            if (word != 0) { REQUIRE_EQUAL(word, Tag::make(page, writer, Tag::count(word))); }
-            REQUIRE_EQUAL(block.bytes[writer], Tag::count(word) & 0xffU);
+            if (word != 0) { DSM_REQUIRE_EQUAL(word, Tag::make(page, writer, Tag::count(word))); }
+            DSM_REQUIRE_EQUAL(block.bytes[writer], Tag::count(word) & 0xffU);
         }
     }
-    REQUIRE_EQUAL(added, total(shared.reports->added));
-    REQUIRE_EQUAL(locked, total(shared.reports->locked));
+    DSM_REQUIRE_EQUAL(added, total(shared.reports->added));
+    DSM_REQUIRE_EQUAL(locked, total(shared.reports->locked));
     std::uint64_t excluded = 0;
     for (int pair = 0; pair < dsm_size() / 2; ++pair) { excluded += shared.pairs[pair].entries; }
-    REQUIRE_EQUAL(excluded, total(shared.reports->excluded));
+    DSM_REQUIRE_EQUAL(excluded, total(shared.reports->excluded));
 }
 
 } // namespace
@@ -188,7 +188,7 @@ int main(int argc, char **argv) {
                             option(argc, argv, "--threads", 2)};
     the_seed = settings.seed;
     start(dsm_init());
-    REQUIRE(static_cast<std::size_t>(dsm_size()) * settings.threads <= writers_max && dsm_size() % 2 == 0);
+    DSM_REQUIRE(static_cast<std::size_t>(dsm_size()) * settings.threads <= writers_max && dsm_size() % 2 == 0);
     const Shared shared{
         dsm_test::shared<std::byte>(settings.blocks * settings.block_bytes, DSM_HOMES_CYCLIC, settings.block_bytes),
         dsm_test::shared<Peterson>(static_cast<std::size_t>(dsm_size() / 2)), dsm_test::shared<Reports>()};
@@ -200,7 +200,7 @@ int main(int argc, char **argv) {
     dsm_barrier_all();
     check_end(settings, shared);
     dsm_statistics_t statistics;
-    REQUIRE_EQUAL(dsm_get_statistics(&statistics), 0);
+    DSM_REQUIRE_EQUAL(dsm_get_statistics(&statistics), 0);
     shared.reports->evictions.fetch_add(statistics.evictions);
     dsm_barrier_all();
     const std::uint64_t evictions = shared.reports->evictions.load();
@@ -209,6 +209,6 @@ int main(int argc, char **argv) {
                     dsm_fault_backend(), static_cast<unsigned long long>(evictions));
     }
     // The blocks do not fit into DSM_CACHE: a run that evicts nothing tests nothing of it.
-    if (std::getenv("DSM_CACHE") != nullptr && dsm_node_count() > 1) { REQUIRE(evictions > 0); }
+    if (std::getenv("DSM_CACHE") != nullptr && dsm_node_count() > 1) { DSM_REQUIRE(evictions > 0); }
     return finish("stress");
 }

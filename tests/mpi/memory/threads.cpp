@@ -35,8 +35,8 @@ public:
             if (thread_ == 0 && round % ranks_ == rank_) { shared_.one->fill(round); }
             line_up();
             // All threads of all ranks read the page that one rank has written.
-            REQUIRE_EQUAL((*shared_.one)[thread_ * 7], round);
-            REQUIRE_EQUAL((*shared_.one)[page_words - 1 - thread_], round);
+            DSM_REQUIRE_EQUAL((*shared_.one)[thread_ * 7], round);
+            DSM_REQUIRE_EQUAL((*shared_.one)[page_words - 1 - thread_], round);
             line_up();
             // All write the same page, each its word, and a page of their own.
             (*shared_.words)[rank_ * threads + thread_] = value_of(rank_, thread_, round);
@@ -58,8 +58,8 @@ private:
 
     void check(std::size_t rank, std::size_t thread, std::uint64_t round) const {
         const std::uint64_t expected = value_of(rank, thread, round);
-        REQUIRE_EQUAL((*shared_.words)[rank * threads + thread], expected);
-        for (const std::uint64_t word : shared_.many[rank * threads + thread]) { REQUIRE_EQUAL(word, expected); }
+        DSM_REQUIRE_EQUAL((*shared_.words)[rank * threads + thread], expected);
+        for (const std::uint64_t word : shared_.many[rank * threads + thread]) { DSM_REQUIRE_EQUAL(word, expected); }
     }
 
     const Shared &shared_;
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     const std::uint64_t rounds = dsm_test::option(argc, argv, "--rounds", 50);
     dsm_test::start(dsm_init());
     const auto ranks = static_cast<std::size_t>(dsm_size());
-    REQUIRE(ranks * threads <= page_words);
+    DSM_REQUIRE(ranks * threads <= page_words);
     const Shared shared{dsm_test::shared<Page>(), dsm_test::shared<Page>(ranks * threads), dsm_test::shared<Page>()};
     std::barrier<> together(threads);
     std::vector<std::thread> workers;

@@ -61,18 +61,18 @@ template <class T> T *shared(std::size_t count = 1, dsm_homes_t homes = DSM_HOME
     attr.homes = homes;
     attr.block_size = block_bytes;
     void *block = dsm_alloc(count * sizeof(T), &attr);
-    if (block == nullptr) { fail(__FILE__, __LINE__, "dsm_alloc", errno, static_cast<long long>(count * sizeof(T))); }
+    if (block == nullptr) { fail(__FILE__, __LINE__, "dsm_alloc", errno, 0); }
     return static_cast<T *>(block);
 }
 
 } // namespace dsm_test
 
-#define REQUIRE(condition)                                                                                             \
+#define DSM_REQUIRE(condition)                                                                                         \
     do {                                                                                                               \
         if (!(condition)) { dsm_test::fail(__FILE__, __LINE__, #condition, 0, 0); }                                    \
     } while (false)
 
-#define REQUIRE_EQUAL(left, right)                                                                                     \
+#define DSM_REQUIRE_EQUAL(left, right)                                                                                 \
     do {                                                                                                               \
         const auto left_value = static_cast<long long>(left);                                                          \
         const auto right_value = static_cast<long long>(right);                                                        \

@@ -24,7 +24,7 @@ std::atomic<std::uint32_t> serial_here{0}; ///< how often a thread of this rank 
 
 /// Between two barriers everybody is in the same round.
 void check_round(const Shared &shared, std::size_t callers, std::uint32_t round) {
-    for (std::size_t caller = 0; caller < callers; ++caller) { REQUIRE_EQUAL(shared.round_of[caller], round); }
+    for (std::size_t caller = 0; caller < callers; ++caller) { DSM_REQUIRE_EQUAL(shared.round_of[caller], round); }
 }
 
 void test_all(Shared &shared, std::uint32_t rounds) {
@@ -32,15 +32,15 @@ void test_all(Shared &shared, std::uint32_t rounds) {
     for (std::uint32_t round = 1; round <= rounds; ++round) {
         const bool checked = round % rounds_checked == 0;
         if (checked) { shared.round_of[self] = round; }
-        REQUIRE_EQUAL(dsm_barrier_all(), self == 0 ? DSM_BARRIER_SERIAL_THREAD : 0);
+        DSM_REQUIRE_EQUAL(dsm_barrier_all(), self == 0 ? DSM_BARRIER_SERIAL_THREAD : 0);
         if (checked) { check_round(shared, static_cast<std::size_t>(dsm_size()), round); }
-        REQUIRE_EQUAL(dsm_barrier_all(), self == 0 ? DSM_BARRIER_SERIAL_THREAD : 0);
+        DSM_REQUIRE_EQUAL(dsm_barrier_all(), self == 0 ? DSM_BARRIER_SERIAL_THREAD : 0);
     }
 }
 
 void pass(dsm_barrier_t &barrier) {
     const int code = dsm_barrier_wait(&barrier);
-    REQUIRE(code == 0 || code == DSM_BARRIER_SERIAL_THREAD);
+    DSM_REQUIRE(code == 0 || code == DSM_BARRIER_SERIAL_THREAD);
     if (code == DSM_BARRIER_SERIAL_THREAD) { ++serial_here; }
 }
 
@@ -59,7 +59,7 @@ void test_counted(Shared &shared, dsm_barrier_t &barrier, std::size_t caller, st
 void reset(Shared &shared, std::uint32_t serial) {
     shared.serial.fetch_add(serial_here.exchange(0));
     dsm_barrier_all();
-    REQUIRE_EQUAL(shared.serial.load(), serial);
+    DSM_REQUIRE_EQUAL(shared.serial.load(), serial);
     dsm_barrier_all();
     if (dsm_rank() == 0) {
         shared.round_of.fill(0);
@@ -70,21 +70,21 @@ void reset(Shared &shared, std::uint32_t serial) {
 
 void test_error_codes(Shared &shared) {
     dsm_barrier_t outside = DSM_BARRIER_INITIALIZER;
-    REQUIRE_EQUAL(dsm_barrier_init(&outside, nullptr, 1), EINVAL);
-    REQUIRE_EQUAL(dsm_barrier_wait(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_barrier_wait(nullptr), EINVAL);
-    REQUIRE_EQUAL(dsm_barrier_destroy(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 0), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_barrier_init(&outside, nullptr, 1), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_barrier_wait(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_barrier_wait(nullptr), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_barrier_destroy(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 0), EINVAL);
     dsm_barrier_all();
     if (dsm_rank() == 0) {
-        REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 1), 0);
-        REQUIRE_EQUAL(dsm_barrier_wait(&shared.bad), DSM_BARRIER_SERIAL_THREAD);
-        REQUIRE_EQUAL(dsm_barrier_wait(&shared.bad), DSM_BARRIER_SERIAL_THREAD);
-        REQUIRE_EQUAL(dsm_barrier_destroy(&shared.bad), 0);
-        REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 2), 0);
-        std::thread waiter([&shared] { REQUIRE(dsm_barrier_wait(&shared.bad) <= 0); });
+        DSM_REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 1), 0);
+        DSM_REQUIRE_EQUAL(dsm_barrier_wait(&shared.bad), DSM_BARRIER_SERIAL_THREAD);
+        DSM_REQUIRE_EQUAL(dsm_barrier_wait(&shared.bad), DSM_BARRIER_SERIAL_THREAD);
+        DSM_REQUIRE_EQUAL(dsm_barrier_destroy(&shared.bad), 0);
+        DSM_REQUIRE_EQUAL(dsm_barrier_init(&shared.bad, nullptr, 2), 0);
+        std::thread waiter([&shared] { DSM_REQUIRE(dsm_barrier_wait(&shared.bad) <= 0); });
         while (dsm_barrier_destroy(&shared.bad) != EBUSY) { ::usleep(100); }
-        REQUIRE(dsm_barrier_wait(&shared.bad) <= 0);
+        DSM_REQUIRE(dsm_barrier_wait(&shared.bad) <= 0);
         waiter.join();
     }
     dsm_barrier_all();
@@ -98,14 +98,14 @@ int main(int argc, char **argv) {
     auto *shared = dsm_test::shared<Shared>();
     const auto ranks = static_cast<std::size_t>(dsm_size());
     const auto self = static_cast<std::size_t>(dsm_rank());
-    REQUIRE(ranks * threads <= callers_max);
+    DSM_REQUIRE(ranks * threads <= callers_max);
     test_error_codes(*shared);
     test_all(*shared, rounds);
     reset(*shared, 0);
     test_counted(*shared, shared->zeroed, self, ranks, rounds);
     reset(*shared, 2 * rounds);
     if (self == 0) {
-        REQUIRE_EQUAL(dsm_barrier_init(&shared->counted, nullptr, static_cast<unsigned>(ranks * threads)), 0);
+        DSM_REQUIRE_EQUAL(dsm_barrier_init(&shared->counted, nullptr, static_cast<unsigned>(ranks * threads)), 0);
     }
     dsm_barrier_all();
     std::vector<std::thread> workers;

@@ -31,22 +31,22 @@ struct Shared {
 };
 
 void produce(Queue &queue, std::uint64_t item) {
-    REQUIRE_EQUAL(dsm_mutex_lock(&queue.mutex), 0);
-    while (queue.put - queue.taken == room) { REQUIRE_EQUAL(dsm_cond_wait(&queue.not_full, &queue.mutex), 0); }
+    DSM_REQUIRE_EQUAL(dsm_mutex_lock(&queue.mutex), 0);
+    while (queue.put - queue.taken == room) { DSM_REQUIRE_EQUAL(dsm_cond_wait(&queue.not_full, &queue.mutex), 0); }
     queue.items[queue.put % room] = item;
     queue.put = queue.put + 1;
-    REQUIRE_EQUAL(dsm_cond_signal(&queue.not_empty), 0);
-    REQUIRE_EQUAL(dsm_mutex_unlock(&queue.mutex), 0);
+    DSM_REQUIRE_EQUAL(dsm_cond_signal(&queue.not_empty), 0);
+    DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&queue.mutex), 0);
 }
 
 std::uint64_t consume(Queue &queue) {
-    REQUIRE_EQUAL(dsm_mutex_lock(&queue.mutex), 0);
-    while (queue.put == queue.taken) { REQUIRE_EQUAL(dsm_cond_wait(&queue.not_empty, &queue.mutex), 0); }
+    DSM_REQUIRE_EQUAL(dsm_mutex_lock(&queue.mutex), 0);
+    while (queue.put == queue.taken) { DSM_REQUIRE_EQUAL(dsm_cond_wait(&queue.not_empty, &queue.mutex), 0); }
     const std::uint64_t item = queue.items[queue.taken % room];
     queue.taken = queue.taken + 1;
     // Outside the mutex, which is allowed as well.
-    REQUIRE_EQUAL(dsm_mutex_unlock(&queue.mutex), 0);
-    REQUIRE_EQUAL(dsm_cond_signal(&queue.not_full), 0);
+    DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&queue.mutex), 0);
+    DSM_REQUIRE_EQUAL(dsm_cond_signal(&queue.not_full), 0);
     return item;
 }
 
@@ -64,8 +64,8 @@ void test_queue(Shared &shared, std::uint64_t items) {
     dsm_barrier_all();
     std::uint64_t all = 0;
     for (const std::uint64_t one : shared.sums) { all += one; }
-    REQUIRE_EQUAL(all, ranks * items * (ranks * items + 1) / 2);
-    REQUIRE_EQUAL(shared.queue.put, shared.queue.taken);
+    DSM_REQUIRE_EQUAL(all, ranks * items * (ranks * items + 1) / 2);
+    DSM_REQUIRE_EQUAL(shared.queue.put, shared.queue.taken);
 }
 
 /// The ranks take turns: each waits for its number and wakes all others. A wake-up that is lost stops everything.
@@ -73,15 +73,15 @@ void test_turns(Shared &shared, std::uint64_t rounds) {
     const auto self = static_cast<std::uint64_t>(dsm_rank());
     const auto ranks = static_cast<std::uint64_t>(dsm_size());
     for (std::uint64_t round = 0; round < rounds; ++round) {
-        REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
-        while (shared.turn % ranks != self) { REQUIRE_EQUAL(dsm_cond_wait(&shared.changed, &shared.mutex), 0); }
-        REQUIRE_EQUAL(shared.turn, round * ranks + self);
+        DSM_REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
+        while (shared.turn % ranks != self) { DSM_REQUIRE_EQUAL(dsm_cond_wait(&shared.changed, &shared.mutex), 0); }
+        DSM_REQUIRE_EQUAL(shared.turn, round * ranks + self);
         shared.turn = shared.turn + 1;
-        REQUIRE_EQUAL(dsm_cond_broadcast(&shared.changed), 0);
-        REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_cond_broadcast(&shared.changed), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
     }
     dsm_barrier_all();
-    REQUIRE_EQUAL(shared.turn, rounds * ranks);
+    DSM_REQUIRE_EQUAL(shared.turn, rounds * ranks);
 }
 
 /// One broadcast wakes all who wait: several threads of every rank wait at a gate that rank 0 opens.
@@ -92,20 +92,20 @@ void test_broadcast(Shared &shared, std::uint64_t rounds) {
         std::vector<std::thread> waiters;
         for (std::uint64_t thread = 0; thread < threads; ++thread) {
             waiters.emplace_back([&shared, round] {
-                REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
+                DSM_REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
                 shared.waiting = shared.waiting + 1;
-                while (shared.opened < round) { REQUIRE_EQUAL(dsm_cond_wait(&shared.changed, &shared.mutex), 0); }
-                REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
+                while (shared.opened < round) { DSM_REQUIRE_EQUAL(dsm_cond_wait(&shared.changed, &shared.mutex), 0); }
+                DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
             });
         }
         for (bool open = dsm_rank() != 0; !open; ::usleep(100)) {
-            REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_lock(&shared.mutex), 0);
             if (shared.waiting == everybody * round) {
                 shared.opened = round;
                 open = true;
-                REQUIRE_EQUAL(dsm_cond_broadcast(&shared.changed), 0);
+                DSM_REQUIRE_EQUAL(dsm_cond_broadcast(&shared.changed), 0);
             }
-            REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&shared.mutex), 0);
         }
         for (std::thread &waiter : waiters) { waiter.join(); }
         dsm_barrier_all();
@@ -114,14 +114,14 @@ void test_broadcast(Shared &shared, std::uint64_t rounds) {
 
 void test_error_codes(Shared &shared) {
     dsm_cond_t outside = DSM_COND_INITIALIZER;
-    REQUIRE_EQUAL(dsm_cond_init(&outside, nullptr), EINVAL);
-    REQUIRE_EQUAL(dsm_cond_signal(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_cond_broadcast(nullptr), EINVAL);
-    REQUIRE_EQUAL(dsm_cond_wait(&outside, &shared.mutex), EINVAL);
-    REQUIRE_EQUAL(dsm_cond_wait(&shared.unused, &shared.mutex), EPERM);
-    REQUIRE_EQUAL(dsm_cond_signal(&shared.unused), 0);
-    REQUIRE_EQUAL(dsm_cond_broadcast(&shared.unused), 0);
-    REQUIRE_EQUAL(dsm_cond_destroy(&shared.unused), 0);
+    DSM_REQUIRE_EQUAL(dsm_cond_init(&outside, nullptr), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_cond_signal(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_cond_broadcast(nullptr), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_cond_wait(&outside, &shared.mutex), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_cond_wait(&shared.unused, &shared.mutex), EPERM);
+    DSM_REQUIRE_EQUAL(dsm_cond_signal(&shared.unused), 0);
+    DSM_REQUIRE_EQUAL(dsm_cond_broadcast(&shared.unused), 0);
+    DSM_REQUIRE_EQUAL(dsm_cond_destroy(&shared.unused), 0);
     dsm_barrier_all();
 }
 

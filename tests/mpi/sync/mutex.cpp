@@ -25,60 +25,60 @@ struct Shared {
 
 void test_error_codes(Shared &shared) {
     dsm_mutex_t outside = DSM_MUTEX_INITIALIZER;
-    REQUIRE_EQUAL(dsm_mutex_init(&outside, nullptr), EINVAL);
-    REQUIRE_EQUAL(dsm_mutex_lock(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_mutex_trylock(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_mutex_unlock(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_mutex_destroy(&outside), EINVAL);
-    REQUIRE_EQUAL(dsm_mutex_lock(nullptr), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_init(&outside, nullptr), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_lock(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_trylock(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_destroy(&outside), EINVAL);
+    DSM_REQUIRE_EQUAL(dsm_mutex_lock(nullptr), EINVAL);
 
     dsm_mutex_t *mutex = &shared.codes;
-    REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
+    DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
     dsm_barrier_all();
     // In turn, each rank holds it and the others try.
     for (int holder = 0; holder < dsm_size(); ++holder) {
         const bool mine = holder == dsm_rank();
         if (mine) {
-            REQUIRE_EQUAL(dsm_mutex_lock(mutex), 0);
-            REQUIRE_EQUAL(dsm_mutex_lock(mutex), EDEADLK);
+            DSM_REQUIRE_EQUAL(dsm_mutex_lock(mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_lock(mutex), EDEADLK);
             const int again = dsm_mutex_trylock(mutex);
-            REQUIRE(again == EBUSY || again == EDEADLK);
-            REQUIRE_EQUAL(dsm_mutex_destroy(mutex), EBUSY);
+            DSM_REQUIRE(again == EBUSY || again == EDEADLK);
+            DSM_REQUIRE_EQUAL(dsm_mutex_destroy(mutex), EBUSY);
             std::thread([mutex] {
-                REQUIRE_EQUAL(dsm_mutex_trylock(mutex), EBUSY);
-                REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
+                DSM_REQUIRE_EQUAL(dsm_mutex_trylock(mutex), EBUSY);
+                DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
             }).join();
         }
         dsm_barrier_all();
         if (!mine) {
-            REQUIRE_EQUAL(dsm_mutex_trylock(mutex), EBUSY);
-            REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
+            DSM_REQUIRE_EQUAL(dsm_mutex_trylock(mutex), EBUSY);
+            DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), EPERM);
         }
         dsm_barrier_all();
-        if (mine) { REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0); }
+        if (mine) { DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0); }
         dsm_barrier_all();
     }
     // Free again: trylock succeeds wherever the token is; nobody else is under way.
     for (int turn = 0; turn < 20 * dsm_size(); ++turn) {
         if (turn % dsm_size() == dsm_rank()) {
-            REQUIRE_EQUAL(dsm_mutex_trylock(mutex), 0);
-            REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_trylock(mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0);
         }
         dsm_barrier_all();
     }
     if (dsm_rank() == 0) {
-        REQUIRE_EQUAL(dsm_mutex_destroy(mutex), 0);
-        REQUIRE_EQUAL(dsm_mutex_init(mutex, nullptr), 0);
-        REQUIRE_EQUAL(dsm_mutex_lock(mutex), 0);
-        REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_destroy(mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_init(mutex, nullptr), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_lock(mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0);
     }
     dsm_barrier_all();
 }
 
 void enter(Guarded &guarded) {
-    REQUIRE_EQUAL(dsm_mutex_lock(&guarded.mutex), 0);
+    DSM_REQUIRE_EQUAL(dsm_mutex_lock(&guarded.mutex), 0);
     guarded.value = guarded.value + 1;
-    REQUIRE_EQUAL(dsm_mutex_unlock(&guarded.mutex), 0);
+    DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&guarded.mutex), 0);
 }
 
 void work(Shared &shared, std::uint64_t rounds, std::uint64_t seed) {
@@ -90,7 +90,7 @@ void work(Shared &shared, std::uint64_t rounds, std::uint64_t seed) {
         if (round % 4 == 0) { ++tried; }
         if (round % 4 == 0 && dsm_mutex_trylock(&shared.tried.mutex) == 0) {
             shared.tried.value = shared.tried.value + 1;
-            REQUIRE_EQUAL(dsm_mutex_unlock(&shared.tried.mutex), 0);
+            DSM_REQUIRE_EQUAL(dsm_mutex_unlock(&shared.tried.mutex), 0);
             --tried;
         }
     }
@@ -108,9 +108,9 @@ void test_exclusion(Shared &shared, std::uint64_t rounds) {
     const std::uint64_t turns = rounds * threads * static_cast<std::uint64_t>(dsm_size());
     std::uint64_t many = 0;
     for (const Guarded &guarded : shared.many) { many += guarded.value; }
-    REQUIRE_EQUAL(shared.hot.value, turns);
-    REQUIRE_EQUAL(many, turns);
-    REQUIRE_EQUAL(shared.tried.value, turns / 4);
+    DSM_REQUIRE_EQUAL(shared.hot.value, turns);
+    DSM_REQUIRE_EQUAL(many, turns);
+    DSM_REQUIRE_EQUAL(shared.tried.value, turns / 4);
 }
 
 /// The memory behind mutexes that were used goes and comes back: they are free again.
@@ -119,7 +119,7 @@ void test_memory_used_again() {
         auto *guarded = dsm_test::shared<Guarded>(50);
         for (std::size_t at = 0; at < 50; ++at) { enter(guarded[at]); }
         dsm_barrier_all();
-        REQUIRE_EQUAL(guarded[49].value, dsm_size());
+        DSM_REQUIRE_EQUAL(guarded[49].value, dsm_size());
         dsm_barrier_all();
         if (dsm_rank() == round % dsm_size()) { dsm_free(guarded); }
         dsm_barrier_all();

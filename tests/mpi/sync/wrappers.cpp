@@ -36,22 +36,22 @@ void test_locks(Shared &shared) {
         }
     }
     dsm::barrier_all();
-    REQUIRE_EQUAL(shared.value, 200L * dsm::size());
+    DSM_REQUIRE_EQUAL(shared.value, 200L * dsm::size());
     dsm::barrier_all();
     std::unique_lock lock(shared.mutex, std::try_to_lock);
     if (!lock.owns_lock()) { lock.lock(); }
-    REQUIRE_EQUAL(code_of([&shared] { shared.mutex.lock(); }), EDEADLK);
+    DSM_REQUIRE_EQUAL(code_of([&shared] { shared.mutex.lock(); }), EDEADLK);
     lock.unlock();
-    REQUIRE_EQUAL(code_of([&shared] { shared.mutex.unlock(); }), EPERM);
+    DSM_REQUIRE_EQUAL(code_of([&shared] { shared.mutex.unlock(); }), EPERM);
     dsm::mutex outside;
-    REQUIRE_EQUAL(code_of([&outside] { outside.lock(); }), EINVAL);
+    DSM_REQUIRE_EQUAL(code_of([&outside] { outside.lock(); }), EINVAL);
 }
 
 void test_condition(Shared &shared) {
     for (long round = 0; round < 50; ++round) {
         std::unique_lock lock(shared.mutex);
         shared.changed.wait(lock, [&shared] { return shared.turn % dsm::size() == dsm::rank(); });
-        REQUIRE_EQUAL(shared.turn, round * dsm::size() + dsm::rank());
+        DSM_REQUIRE_EQUAL(shared.turn, round * dsm::size() + dsm::rank());
         shared.turn = shared.turn + 1;
         shared.changed.notify_all();
     }
@@ -66,17 +66,17 @@ void test_barrier() {
     for (int round = 1; round <= 50; ++round) {
         values[static_cast<std::size_t>(dsm::rank())] = round;
         barrier->arrive_and_wait();
-        for (const int value : values) { REQUIRE_EQUAL(value, round); }
+        for (const int value : values) { DSM_REQUIRE_EQUAL(value, round); }
         barrier->arrive_and_wait();
     }
     dsm_alloc_attr_t bad = dsm::alloc_attr();
     bad.block_size = 1;
-    REQUIRE_EQUAL(code_of([&bad] { dsm::alloc_array<int>(1, bad); }), EINVAL);
+    DSM_REQUIRE_EQUAL(code_of([&bad] { dsm::alloc_array<int>(1, bad); }), EINVAL);
     bool thrown = false;
     try {
         dsm::alloc_array<int>(std::size_t{1} << 48U);
     } catch (const std::bad_alloc &) { thrown = true; }
-    REQUIRE(thrown);
+    DSM_REQUIRE(thrown);
 }
 
 } // namespace
@@ -88,9 +88,9 @@ int main() {
         test_locks(*shared);
         test_condition(*shared);
         test_barrier();
-        REQUIRE_EQUAL(code_of([] { const dsm::runtime second; }), EALREADY);
+        DSM_REQUIRE_EQUAL(code_of([] { const dsm::runtime second; }), EALREADY);
     }
-    REQUIRE_EQUAL(dsm::rank(), -1);
+    DSM_REQUIRE_EQUAL(dsm::rank(), -1);
     std::puts("wrappers: passed");
     return 0;
 }

@@ -39,6 +39,9 @@ const Bug bugs[] = {
     {"token-kept", {.lock = LockMutation::TokenKept}},
     {"flag-not-raised", {.lock = LockMutation::FlagNotRaised}},
     {"try-takes-held", {.lock = LockMutation::TryTakesHeld}},
+    {"try-refused-by-try", {.lock = LockMutation::TryRefusedByTry}},
+    {"late-try-refused", {.lock = LockMutation::LateTryRefused}},
+    {"return-not-awaited", {.lock = LockMutation::ReturnNotAwaited}},
     {"signal-wakes-nobody", {.condition = ConditionMutation::SignalWakesNobody}},
     {"broadcast-misses-last", {.condition = ConditionMutation::BroadcastMissesLast}},
     {"cancel-always-agrees", {.condition = ConditionMutation::CancelAlwaysAgrees}},
@@ -102,6 +105,7 @@ void add(Counts &sum, const Counts &counts) {
     sum.tokens += counts.tokens;
     sum.lendings += counts.lendings;
     sum.busy += counts.busy;
+    sum.queued_tries += counts.queued_tries;
     sum.timed_out += counts.timed_out;
     sum.wakes += counts.wakes;
     sum.cancelled += counts.cancelled;
@@ -117,8 +121,9 @@ void print(const char *name, std::uint64_t count) {
 
 /// Every count must have happened in a long run, or the simulation shows less than it says.
 bool is_rich(const Counts &sum) {
-    return sum.forwards != 0 && sum.tokens != 0 && sum.lendings != 0 && sum.busy != 0 && sum.timed_out != 0 &&
-           sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 && sum.departs != 0;
+    return sum.forwards != 0 && sum.tokens != 0 && sum.lendings != 0 && sum.busy != 0 && sum.queued_tries != 0 &&
+           sum.timed_out != 0 && sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 &&
+           sum.departs != 0;
 }
 
 int run(const Options &options) {
@@ -134,6 +139,7 @@ int run(const Options &options) {
     print("tokens", sum.tokens);
     print("lendings", sum.lendings);
     print("busy", sum.busy);
+    print("queued_tries", sum.queued_tries);
     print("timed_out", sum.timed_out);
     print("wakes", sum.wakes);
     print("cancelled", sum.cancelled);

@@ -1,4 +1,4 @@
-// What must hold after every event of the simulated job: the invariants L1 to L10 as seen from outside, and a clean
+// What must hold after every event of the simulated job: the invariants L1 to L11 as seen from outside, and a clean
 // end.
 #include "tests/simulation/sync/sync_world.hpp"
 
@@ -72,26 +72,54 @@ unsigned World::holds_token(unsigned lock) const {
     return tokens;
 }
 
-void World::check_lock(unsigned lock) {
+/// What L11 allows a try to be refused for. Some thread is in a call of lock, holds the lock as far as the program can
+/// know (until its unlock has returned), or has been given it and has not noticed; or who gave up waiting has a Request
+/// under way.
+bool World::is_in_use(unsigned lock) const {
+    bool in_use = oracles_[lock].active != 0 || oracles_[lock].grants_in_flight != 0;
+    for (const Node &node : nodes_) {
+        const LockState &state = node.locks[lock];
+        in_use = in_use || (state.word & lock_owner_mask) != 0 || state.phase == TokenPhase::Requested;
+    }
+    return in_use;
+}
+
+/// L9, counted over all nodes.
+void World::check_loans(unsigned lock) const {
     const LockOracle &oracle = oracles_[lock];
+    unsigned borrowers = 0;
+    unsigned lent = 0;
+    unsigned waiting = 0;
+    for (const Node &node : nodes_) {
+        const LockState &state = node.locks[lock];
+        borrowers += (state.word & lock_borrowed) != 0;
+        lent += state.phase == TokenPhase::Lent;
+        for (std::uint32_t link = state.returns.first(); link != 0; link = node.records[link - 1].next) { ++waiting; }
+    }
+    const unsigned in_flight = oracle.grants_in_flight + oracle.returns_in_flight;
+    if (lent != borrowers + in_flight) { fail("L9: lock %u is lent and not borrowed", lock); }
+    const bool planted = options_.mutations.lock == LockMutation::ReturnNotAwaited; // found by L11 instead
+    const bool all_awaited = waiting == oracle.returns_in_flight + oracle.acks_in_flight;
+    if (!all_awaited && !planted) { fail("L9: a return of lock %u is not awaited", lock); }
+}
+
+void World::check_lock(unsigned lock) {
+    LockOracle &oracle = oracles_[lock];
+    oracle.uses += is_in_use(lock);
     const unsigned tokens = holds_token(lock) + oracle.tokens_in_flight;
     if (tokens != 1) { fail("L1: lock %u has %u tokens", lock, tokens); }
     unsigned holders = 0;
-    unsigned borrowers = 0;
-    unsigned lent = 0;
     unsigned requested = 0;
     for (unsigned node = 0; node < options_.nodes; ++node) {
         const LockState &state = nodes_[node].locks[lock];
         if (state.phase == TokenPhase::Unknown) { continue; }
         check_node_lock(node, lock);
         holders += (state.word & lock_owner_mask) != 0;
-        borrowers += (state.word & lock_borrowed) != 0;
-        lent += state.phase == TokenPhase::Lent;
         requested += state.phase == TokenPhase::Requested;
     }
     if (holders > 1) { fail("L2: lock %u has holders at %u nodes", lock, holders); }
-    if (lent != borrowers + oracle.lendings_in_flight) { fail("L9: lock %u is lent and not borrowed", lock); }
     if (oracle.requests_in_flight > requested) { fail("L3: lock %u has more requests than nodes that ask", lock); }
+    check_loans(lock);
     check_hints(lock);
 }
 
@@ -134,7 +162,9 @@ void World::check_hints(unsigned lock) const {
 void World::check_end() {
     for (unsigned lock = 0; lock < options_.locks; ++lock) {
         check_lock(lock);
-        if (oracles_[lock].holder != nullptr) { fail("lock %u is held at the end", lock); }
+        const LockOracle &oracle = oracles_[lock];
+        const bool is_left = oracle.holder != nullptr || oracle.active != 0 || oracle.acks_in_flight != 0;
+        if (is_left) { fail("lock %u is used at the end", lock); }
     }
     for (unsigned i = 0; i < options_.nodes; ++i) {
         Node &node = nodes_[i];

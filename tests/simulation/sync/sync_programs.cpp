@@ -25,6 +25,8 @@ public:
 private:
     Task<> live(Thread &thread, unsigned number);
     Task<> use_locks(Thread &thread, unsigned operations);
+    Task<> try_in_turn(Thread &thread, unsigned number);
+    Task<> use_by_trying(Thread &thread);
     Task<> hold(Thread &thread, unsigned lock);
     Task<> produce(Thread &thread, Store &store, bool everybody);
     Task<> consume(Thread &thread, Store &store);
@@ -41,6 +43,7 @@ private:
     unsigned group_; ///< divides the number of threads
     unsigned hold_steps_max_;
     unsigned pause_often_;
+    unsigned tries_in_turn_;
     std::vector<Store> stores_;
     std::uint64_t met_ = 0;     ///< arrivals at the barrier of all
     std::uint64_t counted_ = 0; ///< arrivals at the barrier by count
@@ -59,6 +62,7 @@ Job::Job(World &world, Random &random) : world_(world), random_(random) {
     pause_often_ = random.one_in(2) ? 0 : random.between(50, 400);
     group_ = random.between(1, threads);
     while (threads % group_ != 0) { --group_; }
+    tries_in_turn_ = random.below(4);
     for (unsigned i = 0; i < world.options().conditions; ++i) {
         stores_.push_back({random.below(world.options().locks), i});
     }
@@ -67,7 +71,7 @@ Job::Job(World &world, Random &random) : world_(world), random_(random) {
 
 Task<> Job::hold(Thread &thread, unsigned lock) {
     for (unsigned steps = random_.below(hold_steps_max_ + 1); steps != 0; --steps) { co_await world_.yield(thread); }
-    world_.unlock(thread, lock);
+    co_await world_.unlock(thread, lock);
     co_return Nothing{};
 }
 
@@ -94,13 +98,13 @@ Task<> Job::produce(Thread &thread, Store &store, bool everybody) {
     co_await world_.lock(thread, store.lock);
     ++store.goods;
     const bool under_the_lock = random_.one_in(2);
-    if (!under_the_lock) { world_.unlock(thread, store.lock); }
+    if (!under_the_lock) { co_await world_.unlock(thread, store.lock); }
     if (everybody) {
         world_.broadcast(thread, store.condition);
     } else {
         world_.signal(thread, store.condition);
     }
-    if (under_the_lock) { world_.unlock(thread, store.lock); }
+    if (under_the_lock) { co_await world_.unlock(thread, store.lock); }
     co_return Nothing{};
 }
 
@@ -111,7 +115,7 @@ Task<> Job::consume(Thread &thread, Store &store) {
         co_await world_.wait(thread, store.condition, store.lock, patience_steps);
     }
     --store.goods;
-    world_.unlock(thread, store.lock);
+    co_await world_.unlock(thread, store.lock);
     co_return Nothing{};
 }
 
@@ -152,6 +156,24 @@ Task<> Job::ask(Thread &thread) {
     co_return Nothing{};
 }
 
+/// Threads try all locks one after another, ordered by barriers: L11 lets nobody be refused.
+Task<> Job::try_in_turn(Thread &thread, unsigned number) {
+    const auto threads = static_cast<unsigned>(world_.threads().size());
+    for (unsigned turn = 0; turn < tries_in_turn_; ++turn) {
+        if (turn * 5 % threads == number) { co_await use_by_trying(thread); }
+        co_await meet_all(thread);
+    }
+    co_return Nothing{};
+}
+
+Task<> Job::use_by_trying(Thread &thread) {
+    for (unsigned lock = 0; lock < world_.options().locks; ++lock) {
+        const LockOutcome outcome = co_await world_.try_lock(thread, lock);
+        if (outcome == LockOutcome::Acquired) { co_await hold(thread, lock); }
+    }
+    co_return Nothing{};
+}
+
 Task<> Job::live(Thread &thread, unsigned number) {
     const auto threads = static_cast<unsigned>(world_.threads().size());
     for (unsigned round = 0; round < rounds_; ++round) {
@@ -170,6 +192,7 @@ Task<> Job::live(Thread &thread, unsigned number) {
         }
         co_await meet_by_count(thread, 0, round);
         co_await meet_all(thread);
+        co_await try_in_turn(thread, number);
     }
     if (number == 0) { co_await ask(thread); }
     co_await meet_all(thread);

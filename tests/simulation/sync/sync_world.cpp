@@ -30,9 +30,13 @@ public:
             break;
         case LockMessageKind::TryGrant:
             ++world_.counts_.lendings;
-            [[fallthrough]];
+            ++oracle.grants_in_flight;
+            break;
         case LockMessageKind::Return:
-            ++oracle.lendings_in_flight;
+            ++oracle.returns_in_flight;
+            break;
+        case LockMessageKind::ReturnAck:
+            ++oracle.acks_in_flight;
             break;
         case LockMessageKind::TryRequest:
         case LockMessageKind::TryBusy:
@@ -222,9 +226,9 @@ void World::deliver_lock(unsigned node, const LockMessage &message) {
     LockOracle &oracle = oracles_[lock];
     if (message.kind == LockMessageKind::Request) { --oracle.requests_in_flight; }
     if (message.kind == LockMessageKind::Token) { --oracle.tokens_in_flight; }
-    if (message.kind == LockMessageKind::TryGrant || message.kind == LockMessageKind::Return) {
-        --oracle.lendings_in_flight;
-    }
+    if (message.kind == LockMessageKind::TryGrant) { --oracle.grants_in_flight; }
+    if (message.kind == LockMessageKind::Return) { --oracle.returns_in_flight; }
+    if (message.kind == LockMessageKind::ReturnAck) { --oracle.acks_in_flight; }
     NodeEffects effects(*this, node);
     step(nodes_[node].locks[lock], lock_context(node, lock), effects, {LockEventKind::Message, {}, {}, &message});
     watch_fairness(node, lock);
@@ -279,8 +283,10 @@ Task<LockOutcome> World::lock(Thread &thread, unsigned lock) {
 Task<LockOutcome> World::timed_lock(Thread &thread, unsigned lock, unsigned patience_steps) {
     const std::uint64_t patience_ends = after(patience_steps);
     LockState &state = nodes_[thread.node].locks[lock];
+    ++oracles_[lock].active;
     if (lock_fast(state, thread.owner)) {
         acquired(thread, lock);
+        check_lock(lock);
         co_return LockOutcome::Acquired;
     }
     LockOutcome outcome = step_lock(thread, lock, LockEventKind::Lock);
@@ -289,25 +295,47 @@ Task<LockOutcome> World::timed_lock(Thread &thread, unsigned lock, unsigned pati
         const bool gives_up = patience_ends != 0 && counts_.steps >= patience_ends;
         outcome = step_lock(thread, lock, gives_up ? LockEventKind::Abandon : LockEventKind::Retry);
     }
+    if (outcome != LockOutcome::Acquired) { --oracles_[lock].active; }
     counts_.timed_out += outcome == LockOutcome::TimedOut;
     co_return outcome;
 }
 
+/// L11: a try is refused only if the lock was in use at some moment of its call.
 Task<LockOutcome> World::try_lock(Thread &thread, unsigned lock) {
+    LockOracle &oracle = oracles_[lock];
+    check_lock(lock); // a use that goes on counts as one of this call
+    const std::uint64_t uses_before = oracle.uses - is_in_use(lock);
+    const bool another_asks = !nodes_[thread.node].locks[lock].tries.empty();
     LockOutcome outcome = step_lock(thread, lock, LockEventKind::Try);
+    counts_.queued_tries += another_asks && outcome == LockOutcome::Wait;
     while (outcome == LockOutcome::Wait) {
         co_await sleep(thread);
         outcome = step_lock(thread, lock, LockEventKind::TryRetry);
+    }
+    if (outcome == LockOutcome::Acquired) {
+        ++oracle.active;
+    } else if (oracle.uses == uses_before) {
+        fail("L11: node %u is refused lock %u, which nobody used", thread.node, lock);
     }
     counts_.busy += outcome == LockOutcome::Busy;
     co_return outcome;
 }
 
-void World::unlock(Thread &thread, unsigned lock) {
+Task<> World::unlock(Thread &thread, unsigned lock) {
     if (oracles_[lock].holder != &thread) { fail("lock %u is not its holder's any more", lock); }
     oracles_[lock].holder = nullptr;
-    if (unlock_fast(nodes_[thread.node].locks[lock], thread.owner)) { return check_lock(lock); }
-    if (step_lock(thread, lock, LockEventKind::Unlock) != LockOutcome::Released) { fail("unlock refused"); }
+    LockOutcome outcome = LockOutcome::Released;
+    if (!unlock_fast(nodes_[thread.node].locks[lock], thread.owner)) {
+        outcome = step_lock(thread, lock, LockEventKind::Unlock);
+    }
+    while (outcome == LockOutcome::Wait) {
+        co_await sleep(thread);
+        outcome = step_lock(thread, lock, LockEventKind::UnlockRetry);
+    }
+    if (outcome != LockOutcome::Released) { fail("unlock refused"); }
+    --oracles_[lock].active;
+    check_lock(lock);
+    co_return Nothing{};
 }
 
 void World::tell_home(const Thread &thread, ConditionMessageKind kind, unsigned condition, std::uint32_t sequence) {
@@ -328,7 +356,7 @@ Task<bool> World::wait(Thread &thread, unsigned condition, unsigned lock, unsign
     const std::uint32_t sequence = begin_wait(record);
     tell_home(thread, ConditionMessageKind::Enqueue, condition, sequence);
     while (wait_phase(record) == ConditionPhase::Enqueueing) { co_await sleep(thread); }
-    unlock(thread, lock);
+    co_await unlock(thread, lock);
     bool tried_cancel = false;
     while (wait_phase(record) == ConditionPhase::Waiting || wait_phase(record) == ConditionPhase::Cancelling) {
         const bool impatient = patience_ends != 0 && counts_.steps >= patience_ends && !tried_cancel;

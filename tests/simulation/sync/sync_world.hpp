@@ -82,7 +82,11 @@ struct LockOracle {
     const Thread *holder;
     unsigned tokens_in_flight;
     unsigned requests_in_flight;
-    unsigned lendings_in_flight; ///< TryGrant and Return
+    unsigned grants_in_flight;
+    unsigned returns_in_flight;
+    unsigned acks_in_flight;
+    unsigned active;    ///< threads in a call of lock, from that or a successful try to the end of unlock
+    std::uint64_t uses; ///< moments at which the lock was seen in use (L11)
     std::vector<unsigned> takes_since_next;
     std::vector<unsigned> takes_past_head;
     std::vector<std::uint32_t> head_seen;
@@ -90,8 +94,8 @@ struct LockOracle {
 
 /// Counts over a run, to see that what should happen does happen.
 struct Counts {
-    std::uint64_t steps, messages, forwards, tokens, lendings, busy, timed_out, wakes, cancelled, cancel_late, refused,
-        departs, serials;
+    std::uint64_t steps, messages, forwards, tokens, lendings, busy, queued_tries, timed_out, wakes, cancelled,
+        cancel_late, refused, departs, serials;
 };
 
 class World {
@@ -103,7 +107,7 @@ public:
     /// Gives up waiting after about so many steps.
     Task<LockOutcome> timed_lock(Thread &thread, unsigned lock, unsigned patience_steps);
     Task<LockOutcome> try_lock(Thread &thread, unsigned lock);
-    void unlock(Thread &thread, unsigned lock);
+    Task<> unlock(Thread &thread, unsigned lock);
     /// True when it was woken (or refused), false when patience (0: endless) ran out first.
     Task<bool> wait(Thread &thread, unsigned condition, unsigned lock, unsigned patience_steps);
     void signal(Thread &thread, unsigned condition);
@@ -162,8 +166,10 @@ private:
     LockOutcome step_lock(Thread &thread, unsigned lock, LockEventKind kind);
     void acquired(const Thread &thread, unsigned lock);
     unsigned holds_token(unsigned lock) const;
+    bool is_in_use(unsigned lock) const;
     void check_lock(unsigned lock);
     void check_node_lock(unsigned node, unsigned lock);
+    void check_loans(unsigned lock) const;
     void check_hints(unsigned lock) const;
     void watch_fairness(unsigned node, unsigned lock);
 

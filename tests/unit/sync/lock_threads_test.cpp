@@ -63,7 +63,13 @@ public:
     }
     void unlock(unsigned node, unsigned thread) {
         if (unlock_fast(entries_[node].state, owner_of(node, thread))) { return; }
-        EXPECT_EQ(run(node, LockEventKind::Unlock, thread), LockOutcome::Released);
+        LockOutcome outcome = run(node, LockEventKind::Unlock, thread);
+        while (outcome == LockOutcome::Wait) {
+            std::this_thread::yield();
+            deliver_all();
+            outcome = run(node, LockEventKind::UnlockRetry, thread);
+        }
+        EXPECT_EQ(outcome, LockOutcome::Released);
     }
 
 private:

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <utility>
 #include <vector>
 
 using namespace dsm;
@@ -41,6 +42,9 @@ protected:
     Outcome lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Lock, thread); }
     Outcome unlock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Unlock, thread); }
     Outcome retry(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Retry, thread); }
+    Outcome try_lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Try, thread); }
+    Outcome try_retry(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::TryRetry, thread); }
+    Outcome unlock_retry(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::UnlockRetry, thread); }
     /// Delivers the oldest message and returns it.
     Sent deliver() {
         const Sent next = sent.front();
@@ -231,31 +235,119 @@ TEST_F(LockNodes, ALockFreedToASleeperThatTimesOutGoesToTheNext) {
 }
 
 TEST_F(LockNodes, ATryBorrowsAFreeTokenAndReturnsIt) {
-    EXPECT_EQ(run(1, LockEventKind::Try), Outcome::Wait);
+    EXPECT_EQ(try_lock(1), Outcome::Wait);
     EXPECT_EQ(deliver().message.kind, Kind::TryRequest);
     EXPECT_EQ(states[0].phase, TokenPhase::Lent);
     EXPECT_EQ(deliver().message.kind, Kind::TryGrant);
-    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(try_retry(1), Outcome::Acquired);
     EXPECT_EQ(lock(1), Outcome::Deadlock);
-    EXPECT_EQ(run(1, LockEventKind::Try, 1), Outcome::Busy);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Busy);
     EXPECT_EQ(lock(0), Outcome::Wait); // lent is held
-    EXPECT_EQ(unlock(1), Outcome::Released);
+    EXPECT_EQ(unlock(1), Outcome::Wait);
     EXPECT_EQ(deliver().message.kind, Kind::Return);
     EXPECT_EQ(retry(0), Outcome::Acquired);
+    EXPECT_EQ(unlock_retry(1), Outcome::Wait);
+    EXPECT_EQ(deliver().message.kind, Kind::ReturnAck);
+    EXPECT_EQ(unlock_retry(1), Outcome::Released);
     EXPECT_EQ(states[0].hint.value, 0); // nothing has moved
+    EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(LockNodes, ATryAfterTheUnlockOfALoanIsNotRefused) {
+    EXPECT_EQ(try_lock(1), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(try_retry(1), Outcome::Acquired);
+    EXPECT_EQ(unlock(1), Outcome::Wait);
+    EXPECT_EQ(try_lock(2), Outcome::Wait); // while the Return is under way the lock is still in use
+    EXPECT_EQ(sent.back().message.kind, Kind::TryRequest);
+    std::swap(sent.front(), sent.back());
+    deliver_all();
+    EXPECT_EQ(try_retry(2), Outcome::Busy);
+    EXPECT_EQ(unlock_retry(1), Outcome::Released);
+    EXPECT_EQ(try_lock(2), Outcome::Wait); // after it nobody is refused, wherever
+    deliver_all();
+    EXPECT_EQ(try_retry(2), Outcome::Acquired);
+}
+
+TEST_F(LockNodes, AcknowledgementsInAnyOrderEndTheUnlocksThatAreSafeToEnd) {
+    EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(unlock(1, 0), Outcome::Wait);
+    deliver(); // the Return; its acknowledgement stays under way
+    const Sent late = sent.front();
+    sent.pop_front();
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(unlock(1, 1), Outcome::Wait);
+    deliver_all(); // the second acknowledgement ends the first unlock, whose Return came before
+    EXPECT_EQ(unlock_retry(1, 0), Outcome::Released);
+    EXPECT_EQ(unlock_retry(1, 1), Outcome::Wait);
+    sent.push_back(late);
+    deliver_all();
+    EXPECT_EQ(unlock_retry(1, 1), Outcome::Released);
+}
+
+TEST_F(LockNodes, WhoOnlyWaitsForAnAcknowledgementDoesNotUseTheLock) {
+    EXPECT_EQ(try_lock(1), Outcome::Wait);
+    EXPECT_TRUE(lock_in_use(states[1]));
+    deliver_all();
+    EXPECT_TRUE(lock_in_use(states[0]));
+    EXPECT_EQ(unlock(1), Outcome::Wait);
+    EXPECT_FALSE(lock_in_use(states[1]));
+    deliver();
+    EXPECT_FALSE(lock_in_use(states[0]));
+}
+
+TEST_F(LockNodes, TriesOfANodeAskTogetherWhenTheOneUnderWayIsRefused) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
+    deliver(); // refused at node 0, because the lock is held now
+    EXPECT_EQ(unlock(0), Outcome::Released);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait); // begin when it is free
+    EXPECT_EQ(try_lock(1, 2), Outcome::Wait);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
+    EXPECT_EQ(try_retry(1, 0), Outcome::Busy);
+    EXPECT_EQ(try_retry(1, 1), Outcome::Wait);
+    ASSERT_EQ(sent.size(), 1U); // one question for both
+    deliver_all();
+    EXPECT_EQ(try_retry(1, 1), Outcome::Acquired);
+    EXPECT_EQ(try_retry(1, 2), Outcome::Busy); // held now
+}
+
+TEST_F(LockNodes, TriesThatWereAskedForTogetherAreRefusedTogether) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 2), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(try_retry(1, 0), Outcome::Busy);
+    EXPECT_EQ(try_retry(1, 1), Outcome::Busy);
+    EXPECT_EQ(try_retry(1, 2), Outcome::Busy);
+    EXPECT_FALSE(lock_in_use(states[1]));
+}
+
+TEST_F(LockNodes, WhatIsLentToATryRefusesTheOthersOfItsNode) {
+    EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(woken, (std::vector<unsigned>{0, 1}));
+    EXPECT_EQ(try_retry(1, 1), Outcome::Busy);
+    EXPECT_EQ(try_retry(1, 0), Outcome::Acquired);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Busy);
 }
 
 TEST_F(LockNodes, ATryOfAHeldOrAwaitedLockIsBusyAndNeverQueues) {
     EXPECT_EQ(lock(0), Outcome::Acquired);
-    EXPECT_EQ(run(0, LockEventKind::Try, 1), Outcome::Busy);
-    EXPECT_EQ(run(1, LockEventKind::Try), Outcome::Wait);
+    EXPECT_EQ(try_lock(0, 1), Outcome::Busy);
+    EXPECT_EQ(try_lock(1), Outcome::Wait);
     deliver();
     EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
-    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Busy);
+    EXPECT_EQ(try_retry(1), Outcome::Busy);
     EXPECT_EQ(states[0].next, no_node);
     EXPECT_EQ(states[1].phase, TokenPhase::Absent);
     lock(2);
-    EXPECT_EQ(run(2, LockEventKind::Try, 1), Outcome::Busy); // its own node waits: no message
+    EXPECT_EQ(try_lock(2, 1), Outcome::Busy); // its own node waits: no message
     EXPECT_EQ(sent.size(), 1U);
 }
 
@@ -263,29 +355,30 @@ TEST_F(LockNodes, ATryFollowsHintsWithoutTurningThem) {
     move_token_to(1);
     move_token_to(2); // node 1's hint and node 0's lead to node 2
     states[3].hint = NodeId{0};
-    EXPECT_EQ(run(3, LockEventKind::Try), Outcome::Wait);
+    EXPECT_EQ(try_lock(3), Outcome::Wait);
     deliver();
     EXPECT_EQ(states[0].hint.value, 2);
     deliver_all();
-    EXPECT_EQ(run(3, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(try_retry(3), Outcome::Acquired);
     EXPECT_EQ(states[2].phase, TokenPhase::Lent);
 }
 
 TEST_F(LockNodes, ARequestThatFindsTheTokenLentWaitsForItsReturn) {
-    run(1, LockEventKind::Try);
+    try_lock(1);
     deliver_all();
-    EXPECT_EQ(run(1, LockEventKind::TryRetry), Outcome::Acquired);
+    EXPECT_EQ(try_retry(1), Outcome::Acquired);
     EXPECT_EQ(lock(1, 1), Outcome::Wait); // also one of the borrower's own node
     deliver_all();
     EXPECT_EQ(states[0].next.value, 1);
-    unlock(1, 0);
+    EXPECT_EQ(unlock(1, 0), Outcome::Wait);
     deliver_all();
     EXPECT_EQ(retry(1, 1), Outcome::Acquired);
+    EXPECT_EQ(unlock_retry(1, 0), Outcome::Released);
     EXPECT_EQ(states[1].phase, TokenPhase::Here);
 }
 
 TEST_F(LockNodes, ATryAnsweredBusyTakesATokenThatHasComeMeanwhile) {
-    EXPECT_EQ(run(1, LockEventKind::Try, 0), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
     EXPECT_EQ(lock(1, 1), Outcome::Wait);
     const Sent late = sent.front();
     sent.pop_front();
@@ -295,7 +388,7 @@ TEST_F(LockNodes, ATryAnsweredBusyTakesATokenThatHasComeMeanwhile) {
     sent.push_back(late);
     deliver(); // at node 0, whose hint is the origin
     EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
-    EXPECT_EQ(run(1, LockEventKind::TryRetry, 0), Outcome::Acquired);
+    EXPECT_EQ(try_retry(1, 0), Outcome::Acquired);
 }
 
 using LockNodesDeath = LockNodes;
@@ -310,6 +403,7 @@ TEST_F(LockNodesDeath, ImpossibleMessagesNameTheirInvariant) {
     EXPECT_EXIT(receive(Kind::Return, 1), testing::ExitedWithCode(70), "L9");
     EXPECT_EXIT(receive(Kind::TryGrant, 0), testing::ExitedWithCode(70), "L9");
     EXPECT_EXIT(receive(Kind::TryBusy, 0), testing::ExitedWithCode(70), "L9");
+    EXPECT_EXIT(receive(Kind::ReturnAck, 0), testing::ExitedWithCode(70), "L9");
 }
 
 } // namespace

@@ -28,6 +28,18 @@ TEST(SyncWire, LockMessage) {
     EXPECT_FALSE(decode_lock(coded, 258)); // no such node
 }
 
+TEST(SyncWire, ReturnAckIsALockMessage) {
+    Bytes bytes{};
+    const LockMessage message{LockMessageKind::ReturnAck, NodeId{1}, NodeId{2}, 0, LockId{8}};
+    const std::span<const std::byte> coded(bytes.data(), encode(message, bytes));
+    EXPECT_EQ(bytes[0], std::byte{7});
+    EXPECT_EQ(family_of(coded), SyncFamily::Lock);
+    const auto back = decode_lock(coded, 3);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->kind, LockMessageKind::ReturnAck);
+    EXPECT_EQ(back->lock, message.lock);
+}
+
 TEST(SyncWire, ConditionMessage) {
     Bytes bytes{};
     const ConditionMessage message{ConditionMessageKind::QueryReply,
@@ -93,7 +105,7 @@ TEST(SyncWire, OfAllFirstBytesAndLengthsOnlyTheRightOnesAreRead) {
         bytes[0] = static_cast<std::byte>(kind);
         for (std::size_t length = 0; length <= bytes.size(); ++length) {
             const std::span<const std::byte> coded(bytes.data(), length);
-            EXPECT_EQ(decode_lock(coded, 1).has_value(), length == lock_message_bytes && 1 <= kind && kind <= 6);
+            EXPECT_EQ(decode_lock(coded, 1).has_value(), length == lock_message_bytes && 1 <= kind && kind <= 7);
             EXPECT_EQ(decode_condition(coded, 1).has_value(),
                       length == condition_message_bytes && 16 <= kind && kind <= 26);
             const bool arrival_of_nobody = kind == 34;
