@@ -11,4 +11,8 @@ if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 
+# All ranks of the tests are on this machine, which may have no network but its loopback (a container's, for instance);
+# left to itself Open MPI never uses that.
+export OMPI_MCA_btl_tcp_if_include=${OMPI_MCA_btl_tcp_if_include:-lo}
+
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }

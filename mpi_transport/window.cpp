@@ -101,6 +101,11 @@ std::string Window::open(MPI_Comm communicator, std::span<std::byte> memory, con
     // Open MPI 4's osc/rdma does not notice that nothing reaches the other host and crashes in MPI_Win_lock_all.
     const bool unreachable = several_hosts && !limits.rdma_between_hosts;
     std::string reason = agree(communicator, unreachable ? "only TCP connects the hosts" : "");
+    // Open MPI 4 names the files behind windows by host, job and communicator number: windows of two disjoint
+    // communicators with equal numbers take one another's file away.
+    int job_size = 0;
+    MPI_Comm_size(MPI_COMM_WORLD, &job_size);
+    if (reason.empty()) { reason = agree(communicator, size != job_size ? "libdsm runs on a part of the job" : ""); }
     if (reason.empty() && !agree(communicator, limits.same_host_writes_by_cma ? "cma" : "").empty()) {
         reason = probe_cma(communicator, hosts, rank);
     }
