@@ -13,6 +13,8 @@ source "$(dirname "$0")/environment.sh"
 runs=${1:-200}
 first_seed=${2:-1}
 seconds_max=${SECONDS_MAX:-60}
+# Shorter than that, so that a wait without end reports itself before the run is killed.
+export DSM_TIMEOUT=${DSM_TIMEOUT:-20}
 program=$build/tests/mpi_memory_stress
 if [ ! -x "$program" ]; then
     cmake --preset release
