@@ -21,7 +21,7 @@ enum class CallKind : std::uint8_t {
     FreeBlock = 5,
     CollectiveAllocate = 6,
     FirstToucher = 7,
-    SyncQuery = 8,
+    // 8 was used before the first release.
     SpanForgotten = 9,
     BlockSize = 10,
     PunchSpan = 11,

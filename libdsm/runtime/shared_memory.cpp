@@ -181,9 +181,8 @@ void SharedMemory::collect(CallToken token, const CollectiveRequest &request) {
             static_cast<std::uint8_t>(std::countr_zero(request.block_bytes)),
             memory::MemoryKind::Sequential};
         spans_.allocate_for(all.callers, attributes, 1);
-    }
-    for (const CallToken caller : all.callers) {
-        if (error != 0) { calls_.answer(caller, SpanAnswer{error, {}}); }
+    } else {
+        for (const CallToken caller : all.callers) { calls_.answer(caller, SpanAnswer{error, {}}); }
     }
     all = Gathering{};
 }

@@ -119,9 +119,9 @@ void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> a
     const auto record = arguments_as<memory::SpanRecord>(arguments);
     if (kind == CallKind::FreeSpan) { begin_free(record, token); }
     if (kind == CallKind::ForgetSpan) { forget_here(record); }
-    if (kind == CallKind::SpanForgotten) { on_forgotten(record); }
+    if (kind == CallKind::SpanForgotten && is_last_answer(record)) { tell_everybody(CallKind::PunchSpan, record); }
     if (kind == CallKind::PunchSpan) { punch_here(record); }
-    if (kind == CallKind::SpanPunched) { on_punched(record); }
+    if (kind == CallKind::SpanPunched && is_last_answer(record)) { end_span(record); }
 }
 
 std::uint32_t Spans::everybody() const {
@@ -167,22 +167,15 @@ void Spans::punch_here(const memory::SpanRecord &record) {
     calls_.tell(directory_rank, CallKind::SpanPunched, record);
 }
 
-void Spans::on_forgotten(const memory::SpanRecord &record) {
+/// Counts an answer of the present round; true for the last.
+bool Spans::is_last_answer(const memory::SpanRecord &record) {
     const auto ending = directory_->ending.find(record.generation);
     DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
-    if (--ending->second == 0) { tell_everybody(CallKind::PunchSpan, record); }
-}
-
-void Spans::on_punched(const memory::SpanRecord &record) {
-    const auto ending = directory_->ending.find(record.generation);
-    DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
-    if (--ending->second == 0) {
-        directory_->ending.erase(ending);
-        end_span(record);
-    }
+    return --ending->second == 0;
 }
 
 void Spans::end_span(const memory::SpanRecord &record) {
+    directory_->ending.erase(record.generation);
     charge(record, false);
     const auto status = directory_->spans->finish_free(record.first, record.generation);
     DSM_CHECK(status == memory::SpanStatus::Ok, "A2 a span that every node has dropped can end", record.generation);

@@ -65,8 +65,7 @@ private:
     void begin_free(const memory::SpanRecord &record, CallToken token);
     void forget_here(const memory::SpanRecord &record);
     void punch_here(const memory::SpanRecord &record);
-    void on_forgotten(const memory::SpanRecord &record);
-    void on_punched(const memory::SpanRecord &record);
+    bool is_last_answer(const memory::SpanRecord &record);
     void end_span(const memory::SpanRecord &record);
     void tell_everybody(CallKind kind, const memory::SpanRecord &record);
     std::uint32_t everybody() const;
