@@ -14,7 +14,9 @@ import re
 import sys
 from pathlib import Path
 
-HEADERS = ["libdsm/include/dsm/dsm.h", "libdsm/include/dsm/dsm.hpp", "mpi_transport/include/dsm/mpi.h"]
+HEADER_FOLDERS = ["libdsm/include/dsm", "mpi_transport/include/dsm"]
+GUARD = re.compile(r"^#ifndef (DSM_\w+_HP*)$", re.MULTILINE)
+DETAIL = re.compile(r"^namespace detail \{.*?^\} // namespace detail$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 C_FUNCTION = re.compile(r"^DSM_API\b[^;(]*?(\w+)\(", re.MULTILINE)
 C_CONSTANT = re.compile(r"^\s*#define\s+(DSM_\w+)|^\s*(DSM_[A-Z_]+)\b\s*(?:=|,|$)", re.MULTILINE)
@@ -24,16 +26,15 @@ CPP_NAME = re.compile(r"^(?:class|struct) (\w+)|^(?:inline |requires \S+ )*[\w:<
 VARIABLE = re.compile(r'"(DSM_[A-Z_]+)"')
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-NOT_FOR_USERS = {"DSM_API", "DSM_DSM_H", "DSM_DSM_HPP", "DSM_MPI_H"}
+NOT_FOR_USERS = {"DSM_API"}
 
 
 def public_names(root):
-    for header in HEADERS:
-        raw = (root / header).read_text(encoding="utf-8")
-        text = COMMENT.sub("", raw)
-        if header.endswith(".hpp"):
-            inside = COMMENT.sub("", raw.partition("} // namespace detail")[2])
-            yield from ("dsm::" + (a or b) for a, b in CPP_NAME.findall(inside))
+    for header in (header for folder in HEADER_FOLDERS for header in sorted((root / folder).iterdir())):
+        text = GUARD.sub("", COMMENT.sub("", DETAIL.sub("", header.read_text(encoding="utf-8"))), 1)
+        text = re.sub(r"^#define DSM_\w+_HP*$", "", text, count=1, flags=re.MULTILINE)
+        if header.suffix == ".hpp":
+            yield from ("dsm::" + (a or b) for a, b in CPP_NAME.findall(text))
             continue
         yield from C_FUNCTION.findall(text)
         yield from C_TYPE.findall(text)
