@@ -3,6 +3,7 @@
 
 #include "libdsm/base/log.hpp"
 #include "libdsm/runtime/agreement.hpp"
+#include "libdsm/runtime/phase_watch.hpp"
 #include "libdsm/runtime/runtime.hpp"
 #include "libdsm/transport/start.hpp"
 
@@ -24,13 +25,15 @@ int start(const void *communicator) {
     if (life == Life::ended) { return EPERM; }
     const dsm::rt::OptionsResult options = dsm::rt::read_options();
     dsm::transport::TransportOptions wanted;
-    wanted.one_sided_wanted = options.options.bulk != dsm::rt::BulkChoice::am;
     wanted.communicator = communicator;
+    dsm::rt::PhaseWatch watch(options.options.timeout_s);
+    watch.enter("dsm_init (MPI's start, the first meeting of all ranks)", dsm::rt::PhaseWatch::AtLimit::Report);
     auto made = dsm::transport::make_job_transport(wanted);
     if (!made.transport) {
         if (!made.reason.empty()) { dsm::log_line("%s", made.reason.c_str()); }
         return made.error;
     }
+    watch.enter("dsm_init, which all ranks have entered", dsm::rt::PhaseWatch::AtLimit::EndJob);
     try {
         the_runtime = new dsm::rt::Runtime(std::move(made.transport), options);
     } catch (const dsm::rt::StartFailure &failure) {

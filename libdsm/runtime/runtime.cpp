@@ -3,6 +3,7 @@
 
 #include "libdsm/memory/mprotect_backend.hpp"
 #include "libdsm/runtime/agreement.hpp"
+#include "libdsm/runtime/phase_watch.hpp"
 #include "libdsm/runtime/seat.hpp"
 #include "libdsm/runtime/start_up.hpp"
 
@@ -71,6 +72,7 @@ Runtime::Runtime(std::unique_ptr<transport::Transport> transport, const OptionsR
 }
 
 void Runtime::build(const Options &options) {
+    timeout_s_ = options.timeout_s;
     reserve_segment(node_, *transport_, options);
     form_node(node_, topology_, *transport_, options);
     engine_ = std::make_unique<Engine>(*transport_, topology_, options, statistics_);
@@ -125,6 +127,8 @@ Runtime::~Runtime() { the_runtime.store(nullptr); }
 
 void Runtime::finish() {
     sync_->barrier_all();
+    PhaseWatch watch(timeout_s_);
+    watch.enter("dsm_finalize, which all ranks have entered", PhaseWatch::AtLimit::EndJob);
     engine_->stop();
     forget_seats();
     // From here on this thread alone polls, inside the transport's collective end.

@@ -59,7 +59,7 @@ private:
     std::unique_ptr<SharedMemory> memory_;
     std::unique_ptr<Synchronisation> sync_;
     std::unique_ptr<Liveness> liveness_;
-    bool finished_ = false;
+    double timeout_s_ = 0;
 };
 
 } // namespace dsm::rt

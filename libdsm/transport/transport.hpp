@@ -92,7 +92,6 @@ public:
 
 /// What start-up needs to know to choose a transport.
 struct TransportOptions {
-    bool one_sided_wanted = false;      ///< prepare for open_window()
     const void *communicator = nullptr; ///< an MPI_Comm of the program's, nullptr for MPI_COMM_WORLD
 };
 

@@ -67,6 +67,10 @@ failure_case(thread_level.low_in_one_rank RANKS 3 SAY "MPI_THREAD_FUNNELED.*need
              0:mpi=multiple 1:mpi=funneled 2:mpi=multiple init=ENOTSUP)
 failure_case(thread_level.multiple RANKS 0 2 RUN start mpi=multiple init=0 use=20000 finalize=0)
 
+# A rank that comes late is waited for, and the others say for what.
+failure_case(late.in_dsm_init RANKS 2 ENV DSM_TIMEOUT=1 SAY "has been in dsm_init .MPI's start" MAY_SAY "." RUN start
+             1:sleep=4 init=0 use=20000 finalize=0)
+
 # What was forced and cannot be had.
 failure_case(forced.userfaultfd_refused RANKS 2 ENV DSM_FAULT=userfaultfd DSM_RANKS_PER_NODE=1
              SAY_ONCE "DSM_FAULT=userfaultfd cannot be had: .*userfaultfd is refused.*not permitted" RUN start

@@ -7,6 +7,7 @@
  *   mpi=LEVEL           MPI_Init_thread at single, funneled, serialized or multiple
  *   init=CODE           dsm_init() gives CODE              finalize=CODE    dsm_finalize() gives CODE
  *   use=BYTES           allocates, writes and reads shared memory with all ranks
+ *   sleep=SECONDS       comes late
  */
 #define _GNU_SOURCE
 #include "expect.h"
@@ -19,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static void set_variable(char *text) {
     char *value = strchr(text, '=');
@@ -108,6 +110,8 @@ static void run(const char *step, char *value) {
         expect_named(dsm_finalize(), value, "dsm_finalize");
     } else if (strcmp(step, "use") == 0) {
         use(strtoull(value, NULL, 0));
+    } else if (strcmp(step, "sleep") == 0) {
+        sleep((unsigned)atoi(value));
     } else {
         EXPECT(!"a known step");
     }
