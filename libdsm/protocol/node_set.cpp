@@ -54,7 +54,7 @@ std::uint32_t SetPool::take(std::uint16_t base) noexcept {
         index = index_of(top);
     }
     if (index == 0) { index = header_->never_taken.fetch_add(1, std::memory_order_relaxed) + 1; }
-    DSM_CHECK(index <= chunks_max_, "L1 room in the pool of copysets", index);
+    DSM_CHECK(index <= chunks_max_, "K1 room in the pool of copysets", index);
     header_->in_use.fetch_add(1, std::memory_order_relaxed);
     set_next(index, 0);
     chunk(index).base = base;
@@ -158,7 +158,7 @@ bool NodeSet::contains(NodeId node, const SetPool &pool) const noexcept {
 }
 
 bool NodeSet::insert(NodeId node, SetPool &pool) noexcept {
-    DSM_CHECK(node.value < nodes_max, "L2 nodes in range", node.value);
+    DSM_CHECK(node.value < nodes_max, "K2 nodes in range", node.value);
     if (count_ < inline_max) { return insert_inline(node); }
     if (count_ == inline_max) {
         if (contains(node, pool)) { return false; }

@@ -4,6 +4,7 @@
 
 #include "libdsm/base/check.hpp"
 #include "libdsm/base/futex.hpp"
+#include "libdsm/base/hash.hpp"
 #include "libdsm/base/ids.hpp"
 #include "libdsm/runtime/sync_states.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
@@ -26,7 +27,8 @@ enum class SyncKind : std::uint8_t { Mutex = 1, Condition = 2, Barrier = 3 };
 
 class SyncTable {
 public:
-    static constexpr std::size_t entries_max = std::size_t{1} << 21;
+    static constexpr unsigned entries_bits = 21;
+    static constexpr std::size_t entries_max = std::size_t{1} << entries_bits;
     explicit SyncTable(std::byte *region) : entries_(reinterpret_cast<SyncEntry *>(region)) {}
     static std::size_t region_bytes() { return entries_max * sizeof(SyncEntry); }
 
@@ -46,9 +48,8 @@ public:
     }
 
 private:
-    static std::size_t hash(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15ULL) >> 43U; }
+    static std::size_t hash(std::uint64_t key) { return spread(key, entries_bits); }
     SyncEntry *entries_;
 };
-static_assert(SyncTable::entries_max == std::size_t{1} << (64U - 43U));
 
 } // namespace dsm::rt

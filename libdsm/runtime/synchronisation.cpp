@@ -1,6 +1,7 @@
 // Threads and the machines of locks, conditions and barriers.
 #include "libdsm/runtime/synchronisation.hpp"
 
+#include "libdsm/base/hash.hpp"
 #include "libdsm/runtime/seat.hpp"
 #include "libdsm/runtime/sync_executor.hpp"
 
@@ -23,10 +24,9 @@ Synchronisation::Synchronisation(Node &node, Engine &engine)
     engine_.serve(Service::Sync, *this);
 }
 
-/// Spread by a hash, so that objects that stand side by side have different homes (Fibonacci hashing, as in Topology).
+/// Spread by a hash, so that objects that stand side by side have different homes.
 NodeId Synchronisation::home_of(LockId id) const {
-    const std::uint64_t mixed = (id.value * 0x9e3779b97f4a7c15ULL) >> 40U;
-    return NodeId{static_cast<std::uint16_t>(mixed % node_.topology->node_count())};
+    return NodeId{static_cast<std::uint16_t>(spread(id.value, 24) % node_.topology->node_count())};
 }
 
 void Synchronisation::wake(sync::WaitSlot slot) {

@@ -1,6 +1,7 @@
 // Which ranks share a host, which share a node, and which rank of a node a message about something goes to.
 #pragma once
 
+#include "libdsm/base/hash.hpp"
 #include "libdsm/base/ids.hpp"
 
 #include <cstdint>
@@ -35,9 +36,7 @@ public:
     Rank agent(NodeId node, std::uint64_t subject) const {
         const auto &ranks = ranks_of_node_[node.value];
         if (ranks.size() == 1) { return ranks[0]; }
-        // Fibonacci hashing spreads neighbouring pages over the ranks (Knuth, TAOCP 6.4).
-        const std::uint64_t mixed = (subject * 0x9e3779b97f4a7c15ULL) >> 32U;
-        return ranks[mixed % ranks.size()];
+        return ranks[spread(subject, 32) % ranks.size()]; // Neighbouring pages have different agents.
     }
 
 private:

@@ -316,7 +316,7 @@ void World::check_quiet() {
             }
         }
     }
-    if (are_sets_small && failure_.empty() && pool_->chunks_in_use() != 0) { fail("L3 chunks of sets are lost"); }
+    if (are_sets_small && failure_.empty() && pool_->chunks_in_use() != 0) { fail("K3 chunks of sets are lost"); }
 }
 
 const std::map<std::string, Mutation> &mutations_by_name() {
