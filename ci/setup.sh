@@ -13,7 +13,8 @@ packages=(
     libopenmpi-dev openmpi-bin                            # MPI
     libboost-dev libboost-context-dev libhwloc-dev        # library
     libcli11-dev nlohmann-json3-dev libpng-dev            # programs of apps/
-    libgtest-dev clang-format python3                     # tests
+    libgtest-dev clang-format python3 gdb valgrind        # tests
+    dpkg-dev file                                         # Debian packages
     git ca-certificates                                   # ci/container.sh, and clones
 )
 

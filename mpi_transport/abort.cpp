@@ -13,7 +13,7 @@ constexpr unsigned abort_s_max = 5;
 MPI_Comm abort_communicator = MPI_COMM_NULL;
 std::atomic<int> code_of_abort{1};
 
-extern "C" void leave(int) { ::_exit(code_of_abort.load()); }
+void leave(int) { ::_exit(code_of_abort.load()); }
 
 void leave_after(unsigned seconds) noexcept {
     struct sigaction action = {};

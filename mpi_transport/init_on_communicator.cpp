@@ -5,15 +5,18 @@
 
 #include <cerrno>
 
-int dsm_init_on_communicator(MPI_Comm comm) {
+int dsm_init_on_communicator_version(MPI_Comm comm, int header_version) {
     int initialized = 0;
     int finalized = 0;
-    MPI_Initialized(&initialized);
-    MPI_Finalized(&finalized);
+    PMPI_Initialized(&initialized);
+    PMPI_Finalized(&finalized);
     if (initialized == 0 || finalized != 0) { return EPERM; }
     if (comm == MPI_COMM_NULL) { return EINVAL; }
     int between_groups = 0;
-    MPI_Comm_test_inter(comm, &between_groups);
+    PMPI_Comm_test_inter(comm, &between_groups);
     if (between_groups != 0) { return EINVAL; }
-    return dsm::transport::start_on(&comm);
+    return dsm::transport::start_on(&comm, header_version);
 }
+
+// In parentheses: there is a macro of this name, too.
+int(dsm_init_on_communicator)(MPI_Comm comm) { return dsm_init_on_communicator_version(comm, 0); }

@@ -19,7 +19,7 @@ TransportResult make_job_transport(const TransportOptions &options) {
     PathLimits limits = find_path_limits();
     auto layout = MpiTransport::find_layout(opened.session, limits);
     if (layout.rank == 0) {
-        DSM_LOG(info, "MPI packets: %zu bytes on a host%s, %zu bytes between hosts", limits.same_host_bytes,
+        DSM_LOG(transport, info, "MPI packets: %zu bytes on a host%s, %zu bytes between hosts", limits.same_host_bytes,
                 limits.same_host_arrives_at_once ? " (shared memory)" : "", limits.other_host_bytes);
     }
     result.transport = std::make_unique<MpiTransport>(opened.session, limits, std::move(layout));

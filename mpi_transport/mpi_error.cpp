@@ -10,7 +10,7 @@ namespace dsm::transport {
 std::string mpi_error_text(int code) {
     char text[MPI_MAX_ERROR_STRING + 1] = "";
     int length = 0;
-    MPI_Error_string(code, text, &length);
+    PMPI_Error_string(code, text, &length);
     return {text, static_cast<std::size_t>(length)};
 }
 

@@ -39,8 +39,8 @@ std::string thread_level_lack(int level, bool started_here) {
 
 MPI_Comm duplicate(MPI_Comm communicator) {
     MPI_Comm copy = MPI_COMM_NULL;
-    expect_mpi(MPI_Comm_dup(communicator, &copy), "MPI_Comm_dup");
-    MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN);
+    expect_mpi(PMPI_Comm_dup(communicator, &copy), "MPI_Comm_dup");
+    PMPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN);
     return copy;
 }
 
@@ -57,8 +57,8 @@ bool under_launcher() noexcept {
 bool mpi_runs() noexcept {
     int initialized = 0;
     int finalized = 0;
-    MPI_Initialized(&initialized);
-    MPI_Finalized(&finalized);
+    PMPI_Initialized(&initialized);
+    PMPI_Finalized(&finalized);
     return initialized != 0 && finalized == 0;
 }
 
@@ -89,7 +89,7 @@ int start_mpi() {
 SessionResult open_session(const TransportOptions &options) {
     SessionResult result;
     int finalized = 0;
-    MPI_Finalized(&finalized);
+    PMPI_Finalized(&finalized);
     if (finalized != 0) {
         result.error = ENOTSUP;
         result.reason = "MPI has been finalized";
@@ -101,7 +101,7 @@ SessionResult open_session(const TransportOptions &options) {
     if (session.started_here) {
         level = start_mpi();
     } else {
-        MPI_Query_thread(&level);
+        PMPI_Query_thread(&level);
     }
     const MPI_Comm given =
         options.communicator != nullptr ? *static_cast<const MPI_Comm *>(options.communicator) : MPI_COMM_WORLD;
@@ -121,7 +121,7 @@ SessionResult open_session(const TransportOptions &options) {
 
 void close_session(MpiSession &session) {
     for (MPI_Comm *communicator : {&session.records, &session.window, &session.collective}) {
-        if (*communicator != MPI_COMM_NULL) { MPI_Comm_free(communicator); }
+        if (*communicator != MPI_COMM_NULL) { PMPI_Comm_free(communicator); }
     }
     if (session.started_here) { MPI_Finalize(); }
     session.started_here = false;

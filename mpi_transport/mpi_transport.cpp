@@ -22,14 +22,14 @@ class NoRecords final : public RecordHandler {
 
 MpiTransport::Layout MpiTransport::find_layout(const MpiSession &session, PathLimits &limits) {
     Layout layout{};
-    MPI_Comm_rank(session.collective, &layout.rank);
-    MPI_Comm_size(session.collective, &layout.size);
+    PMPI_Comm_rank(session.collective, &layout.rank);
+    PMPI_Comm_size(session.collective, &layout.size);
     layout.hosts = find_hosts(session.collective);
     const bool one_host = std::all_of(layout.hosts.begin(), layout.hosts.end(), [](int host) { return host == 0; });
     if (one_host) { limits.other_host_bytes = limits.same_host_bytes; }
     const unsigned long mine = std::max(limits.same_host_bytes, limits.other_host_bytes);
     unsigned long largest = mine;
-    expect_mpi(MPI_Allreduce(&mine, &largest, 1, MPI_UNSIGNED_LONG, MPI_MAX, session.collective), "MPI_Allreduce");
+    expect_mpi(PMPI_Allreduce(&mine, &largest, 1, MPI_UNSIGNED_LONG, MPI_MAX, session.collective), "MPI_Allreduce");
     layout.largest_packet_bytes = largest;
     return layout;
 }
@@ -45,11 +45,11 @@ void MpiTransport::all_gather(std::span<const std::byte> mine, std::span<std::by
     DSM_CHECK(all.size() == mine.size() * static_cast<std::size_t>(size_), "all_gather: one piece per rank",
               all.size());
     const int bytes = static_cast<int>(mine.size());
-    expect_mpi(MPI_Allgather(mine.data(), bytes, MPI_BYTE, all.data(), bytes, MPI_BYTE, session_.collective),
+    expect_mpi(PMPI_Allgather(mine.data(), bytes, MPI_BYTE, all.data(), bytes, MPI_BYTE, session_.collective),
                "MPI_Allgather");
 }
 
-void MpiTransport::barrier() { expect_mpi(MPI_Barrier(session_.collective), "MPI_Barrier"); }
+void MpiTransport::barrier() { expect_mpi(PMPI_Barrier(session_.collective), "MPI_Barrier"); }
 
 std::size_t MpiTransport::packet_bytes(Rank to) const noexcept {
     return on_this_host(to) ? limits_.same_host_bytes : limits_.other_host_bytes;
@@ -125,12 +125,12 @@ void MpiTransport::deliver_everything() {
         std::array<unsigned long, 2> all{};
         MPI_Request counting = MPI_REQUEST_NULL;
         expect_mpi(
-            MPI_Iallreduce(mine.data(), all.data(), 2, MPI_UNSIGNED_LONG, MPI_SUM, session_.collective, &counting),
+            PMPI_Iallreduce(mine.data(), all.data(), 2, MPI_UNSIGNED_LONG, MPI_SUM, session_.collective, &counting),
             "MPI_Iallreduce");
         int counted = 0;
         while (counted == 0) {
             poll(handler);
-            expect_mpi(MPI_Test(&counting, &counted, MPI_STATUS_IGNORE), "MPI_Test of a count");
+            expect_mpi(PMPI_Test(&counting, &counted, MPI_STATUS_IGNORE), "MPI_Test of a count");
         }
         if (all[0] == all[1] && all == before) { return; }
         before = all;

@@ -38,8 +38,8 @@ ReceiveRing::ReceiveRing(MPI_Comm communicator, std::size_t packet_bytes)
 ReceiveRing::~ReceiveRing() { ::munmap(buffers_, slots_ * packet_bytes_); }
 
 void ReceiveRing::post(std::size_t slot) {
-    expect_mpi(MPI_Irecv(buffers_ + slot * packet_bytes_, static_cast<int>(packet_bytes_), MPI_BYTE, MPI_ANY_SOURCE, 0,
-                         communicator_, &requests_[slot]),
+    expect_mpi(PMPI_Irecv(buffers_ + slot * packet_bytes_, static_cast<int>(packet_bytes_), MPI_BYTE, MPI_ANY_SOURCE, 0,
+                          communicator_, &requests_[slot]),
                "MPI_Irecv");
 }
 
@@ -49,7 +49,7 @@ std::size_t ReceiveRing::poll(RecordHandler &handler) {
         const std::size_t slot = order_[head_];
         int arrived = 0;
         MPI_Status status;
-        expect_mpi(MPI_Test(&requests_[slot], &arrived, &status), "MPI_Test of a receive");
+        expect_mpi(PMPI_Test(&requests_[slot], &arrived, &status), "MPI_Test of a receive");
         if (arrived == 0) {
             if (round == 0 && ++fruitless_polls_ % polls_before_sweep == 0) { return sweep(handler); }
             return records;
@@ -63,7 +63,7 @@ std::size_t ReceiveRing::poll(RecordHandler &handler) {
 
 std::size_t ReceiveRing::take(std::size_t slot, const MPI_Status &status, RecordHandler &handler) {
     int bytes = 0;
-    MPI_Get_count(&status, MPI_BYTE, &bytes);
+    PMPI_Get_count(&status, MPI_BYTE, &bytes);
     ++packets_received_;
     const std::span<const std::byte> packet(buffers_ + slot * packet_bytes_, static_cast<std::size_t>(bytes));
     const std::size_t records = hand_over(Rank{status.MPI_SOURCE}, packet, handler);
@@ -79,7 +79,7 @@ std::size_t ReceiveRing::sweep(RecordHandler &handler) {
         const std::size_t slot = order_[place];
         int arrived = 0;
         MPI_Status status;
-        expect_mpi(MPI_Test(&requests_[slot], &arrived, &status), "MPI_Test of a receive");
+        expect_mpi(PMPI_Test(&requests_[slot], &arrived, &status), "MPI_Test of a receive");
         if (arrived == 0) {
             ++place;
             continue;
@@ -94,8 +94,8 @@ std::size_t ReceiveRing::sweep(RecordHandler &handler) {
 void ReceiveRing::cancel() {
     for (MPI_Request &request : requests_) {
         if (request == MPI_REQUEST_NULL) { continue; }
-        expect_mpi(MPI_Cancel(&request), "MPI_Cancel");
-        expect_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait for a cancelled receive");
+        expect_mpi(PMPI_Cancel(&request), "MPI_Cancel");
+        expect_mpi(PMPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait for a cancelled receive");
     }
 }
 

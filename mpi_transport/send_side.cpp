@@ -1,6 +1,7 @@
 // Sending.
 #include "mpi_transport/send_side.hpp"
 
+#include "libdsm/base/log.hpp"
 #include "mpi_transport/mpi_error.hpp"
 
 #include <algorithm>
@@ -17,9 +18,11 @@ MPI_Request &request_of(Packet *packet) { return *reinterpret_cast<MPI_Request *
 
 void SendSide::start(Packet *packet) {
     MPI_Request *request = new (packet->carrier_state) MPI_Request(MPI_REQUEST_NULL);
-    expect_mpi(MPI_Isend(packet->data(), static_cast<int>(packet->bytes), MPI_BYTE, packet->to.value, 0, communicator_,
-                         request),
+    expect_mpi(PMPI_Isend(packet->data(), static_cast<int>(packet->bytes), MPI_BYTE, packet->to.value, 0, communicator_,
+                          request),
                "MPI_Isend");
+    DSM_LOG(transport, debug, "packet of %zu bytes to rank %d", static_cast<std::size_t>(packet->bytes),
+            packet->to.value);
     ++packets_sent_;
     bytes_sent_ += packet->bytes;
     if (!test(packet)) { in_flight_.push(packet); }
@@ -34,7 +37,7 @@ void SendSide::poll() {
 
 bool SendSide::test(Packet *packet) {
     int complete = 0;
-    expect_mpi(MPI_Test(&request_of(packet), &complete, MPI_STATUS_IGNORE), "MPI_Test of a send");
+    expect_mpi(PMPI_Test(&request_of(packet), &complete, MPI_STATUS_IGNORE), "MPI_Test of a send");
     const Rank to = packet->to;
     if (complete != 0) { pool_.give_back(packet); }
     // Also while incomplete: over shared memory the packet lies at the receiver already, or has been put there by this

@@ -20,16 +20,16 @@ constexpr std::size_t piece_bytes_max = std::size_t{1} << 30;
 /// A window with everybody's passive lock. Returns the reason when there is none.
 std::string create(MPI_Comm communicator, void *memory, std::size_t bytes, MPI_Win &window) {
     MPI_Win made = MPI_WIN_NULL;
-    int code = MPI_Win_create(memory, static_cast<MPI_Aint>(bytes), 1, MPI_INFO_NULL, communicator, &made);
+    int code = PMPI_Win_create(memory, static_cast<MPI_Aint>(bytes), 1, MPI_INFO_NULL, communicator, &made);
     std::string reason;
     if (code != MPI_SUCCESS) {
         reason = "MPI_Win_create: " + mpi_error_text(code);
     } else {
-        MPI_Win_set_errhandler(made, MPI_ERRORS_RETURN);
+        PMPI_Win_set_errhandler(made, MPI_ERRORS_RETURN);
     }
     reason = agree(communicator, reason);
     if (reason.empty()) {
-        code = MPI_Win_lock_all(MPI_MODE_NOCHECK, made);
+        code = PMPI_Win_lock_all(MPI_MODE_NOCHECK, made);
         reason = agree(communicator, code == MPI_SUCCESS ? "" : "MPI_Win_lock_all: " + mpi_error_text(code));
         if (reason.empty()) { window = made; }
     }
@@ -47,7 +47,7 @@ std::string probe_cma(MPI_Comm communicator, const std::vector<int> &hosts, int 
     static const long pattern = 0x64736d; // Read by the neighbour.
     const Place mine{::getpid(), &pattern};
     std::vector<Place> all(hosts.size());
-    expect_mpi(MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all.data(), sizeof mine, MPI_BYTE, communicator),
+    expect_mpi(PMPI_Allgather(&mine, sizeof mine, MPI_BYTE, all.data(), sizeof mine, MPI_BYTE, communicator),
                "MPI_Allgather");
     std::string reason;
     for (std::size_t step = 1; step < hosts.size(); ++step) {
@@ -74,18 +74,18 @@ std::string probe_puts(MPI_Comm communicator, int rank, int size) {
     const int above = (rank + 1) % size;
     const int below = (rank + size - 1) % size;
     const long mine = rank;
-    int code = MPI_Put(&mine, sizeof mine, MPI_BYTE, above, 0, sizeof mine, MPI_BYTE, window);
+    int code = PMPI_Put(&mine, sizeof mine, MPI_BYTE, above, 0, sizeof mine, MPI_BYTE, window);
     if (code == MPI_SUCCESS) {
-        code = MPI_Put(&mine, sizeof mine, MPI_BYTE, below, sizeof mine, sizeof mine, MPI_BYTE, window);
+        code = PMPI_Put(&mine, sizeof mine, MPI_BYTE, below, sizeof mine, sizeof mine, MPI_BYTE, window);
     }
-    if (code == MPI_SUCCESS) { code = MPI_Win_flush_all(window); }
+    if (code == MPI_SUCCESS) { code = PMPI_Win_flush_all(window); }
     reason = agree(communicator, code == MPI_SUCCESS ? "" : "MPI_Put: " + mpi_error_text(code));
-    MPI_Win_sync(window);
+    PMPI_Win_sync(window);
     const long volatile *seen = words;
     if (reason.empty() && (seen[0] != below || seen[1] != above)) { reason = "MPI_Put did not write"; }
     reason = agree(communicator, reason);
-    MPI_Win_unlock_all(window);
-    MPI_Win_free(&window);
+    PMPI_Win_unlock_all(window);
+    PMPI_Win_free(&window);
     return reason;
 }
 
@@ -95,8 +95,8 @@ std::string Window::open(MPI_Comm communicator, std::span<std::byte> memory, con
                          const PathLimits &limits) {
     int rank = 0;
     int size = 0;
-    MPI_Comm_rank(communicator, &rank);
-    MPI_Comm_size(communicator, &size);
+    PMPI_Comm_rank(communicator, &rank);
+    PMPI_Comm_size(communicator, &size);
     const bool several_hosts = std::any_of(hosts.begin(), hosts.end(), [](int host) { return host != 0; });
     // Open MPI 4's osc/rdma does not notice that nothing reaches the other host and crashes in MPI_Win_lock_all.
     const bool unreachable = several_hosts && !limits.rdma_between_hosts;
@@ -104,7 +104,7 @@ std::string Window::open(MPI_Comm communicator, std::span<std::byte> memory, con
     // Open MPI 4 names the files behind windows by host, job and communicator number: windows of two disjoint
     // communicators with equal numbers take one another's file away.
     int job_size = 0;
-    MPI_Comm_size(MPI_COMM_WORLD, &job_size);
+    PMPI_Comm_size(MPI_COMM_WORLD, &job_size);
     if (reason.empty()) { reason = agree(communicator, size != job_size ? "libdsm runs on a part of the job" : ""); }
     if (reason.empty() && !agree(communicator, limits.same_host_writes_by_cma ? "cma" : "").empty()) {
         reason = probe_cma(communicator, hosts, rank);
@@ -122,18 +122,18 @@ void Window::put(Rank to, std::uint64_t offset, std::span<const std::byte> bytes
         const std::span<const std::byte> piece = bytes.first(std::min(bytes.size(), piece_bytes_max));
         const int count = static_cast<int>(piece.size());
         expect_mpi(
-            MPI_Put(piece.data(), count, MPI_BYTE, to.value, static_cast<MPI_Aint>(offset), count, MPI_BYTE, window_),
+            PMPI_Put(piece.data(), count, MPI_BYTE, to.value, static_cast<MPI_Aint>(offset), count, MPI_BYTE, window_),
             "MPI_Put");
         bytes = bytes.subspan(piece.size());
         offset += piece.size();
     }
-    expect_mpi(MPI_Win_flush(to.value, window_), "MPI_Win_flush");
+    expect_mpi(PMPI_Win_flush(to.value, window_), "MPI_Win_flush");
 }
 
 void Window::close() {
     if (!is_open()) { return; }
-    expect_mpi(MPI_Win_unlock_all(window_), "MPI_Win_unlock_all");
-    expect_mpi(MPI_Win_free(&window_), "MPI_Win_free");
+    expect_mpi(PMPI_Win_unlock_all(window_), "MPI_Win_unlock_all");
+    expect_mpi(PMPI_Win_free(&window_), "MPI_Win_free");
 }
 
 } // namespace dsm::transport

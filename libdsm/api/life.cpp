@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <memory>
 #include <mutex>
+#include <string>
 
 namespace {
 
@@ -19,11 +20,24 @@ Life life = Life::before;
 /// Never destroyed at exit: a program that ends without dsm_finalize() leaves it to the kernel.
 dsm::rt::Runtime *the_runtime = nullptr;
 
-int start(const void *communicator) {
+/// The sentence about headers of another version, or nothing. 0 stands for headers that do not say.
+std::string complaint_of_version(int header_version) {
+    constexpr int patches = 100; // Versions that differ in the patch alone go together.
+    if (header_version == 0 || header_version / patches == DSM_VERSION / patches) { return {}; }
+    const auto text = [](int version) {
+        return std::to_string(version / 10000) + "." + std::to_string(version / patches % 100);
+    };
+    return "the program was compiled with headers of libdsm " + text(header_version) + " and runs with the library " +
+           text(DSM_VERSION);
+}
+
+int start(const void *communicator, int header_version) {
     const std::lock_guard lock(life_mutex);
     if (life == Life::running) { return EALREADY; }
     if (life == Life::ended) { return EPERM; }
-    const dsm::rt::OptionsResult options = dsm::rt::read_options();
+    dsm::rt::OptionsResult options = dsm::rt::read_options();
+    if (auto complaint = complaint_of_version(header_version); !complaint.empty()) { options.error = complaint; }
+    dsm::set_log_levels(options.options.log);
     dsm::transport::TransportOptions wanted;
     wanted.communicator = communicator;
     dsm::rt::PhaseWatch watch(options.options.timeout_s);
@@ -46,20 +60,26 @@ int start(const void *communicator) {
 
 } // namespace
 
-int dsm::transport::start_on(const void *communicator) { return start(communicator); }
+int dsm::transport::start_on(const void *communicator, int header_version) {
+    return start(communicator, header_version);
+}
 
 extern "C" {
 
-DSM_API int dsm_init(void) { return start(nullptr); }
+DSM_API int dsm_version(void) { return DSM_VERSION; }
+
+DSM_API int(dsm_init)(void) { return start(nullptr, 0); } // In parentheses: dsm_init() is a macro, too.
+
+DSM_API int dsm_init_version(int header_version) { return start(nullptr, header_version); }
 
 DSM_API int dsm_finalize(void) {
     const std::lock_guard lock(life_mutex);
     if (life != Life::running) { return EPERM; }
-    the_runtime->finish();
+    const int error = the_runtime->finish();
     delete the_runtime;
     the_runtime = nullptr;
     life = Life::ended;
-    return 0;
+    return error;
 }
 
 DSM_API int dsm_rank(void) {

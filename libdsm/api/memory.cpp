@@ -70,6 +70,30 @@ DSM_API void dsm_free(void *block) {
     errno = saved_errno;
 }
 
+DSM_API size_t dsm_malloc_usable_size(void *block) {
+    dsm::rt::Runtime *runtime = dsm::rt::Runtime::running();
+    return runtime == nullptr ? 0 : runtime->memory().usable_size(block);
+}
+
+DSM_API int dsm_get_malloc_statistics(dsm_malloc_statistics_t *statistics) {
+    dsm::rt::Runtime *runtime = dsm::rt::Runtime::running();
+    if (runtime == nullptr) { return EPERM; }
+    if (statistics == nullptr) { return EINVAL; }
+    const dsm::rt::MallocStatistics now = runtime->memory().statistics();
+    *statistics = {.heap_bytes = now.heap.chunks * dsm::memory::chunk_bytes,
+                   .live_bytes = now.heap.live_bytes,
+                   .live_blocks = now.heap.live_blocks,
+                   .cached_bytes = now.heap.held_bytes,
+                   .chunks_fetched = now.chunks.chunks_added,
+                   .chunks_returned = now.chunks.chunks_given_up,
+                   .allocations = now.allocations,
+                   .frees = now.frees,
+                   .remote_frees = now.remote_frees,
+                   .spans_allocated = now.spans_allocated,
+                   .spans_freed = now.spans_freed};
+    return 0;
+}
+
 DSM_API void *dsm_alloc(size_t bytes, const dsm_alloc_attr_t *attr) {
     return with_runtime([=](dsm::rt::SharedMemory &memory) {
         const dsm_alloc_attr_t defaults = DSM_ALLOC_ATTR_INITIALIZER;

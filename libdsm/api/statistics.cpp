@@ -27,6 +27,7 @@ DSM_API int dsm_get_statistics(dsm_statistics_t *statistics) {
     statistics->evictions = value(here.evictions);
     statistics->lock_hand_overs = value(here.lock_hand_overs);
     statistics->wake_ups = value(here.wake_ups);
+    statistics->sync_objects = runtime->node().objects->size();
     return 0;
 }
 

@@ -49,7 +49,7 @@ bool AreaMapper::is_open(const void *address) const noexcept {
     return (word_of(area).load(std::memory_order_acquire) & bit_of(area)) != 0;
 }
 
-void AreaMapper::open(const void *address, const void *live_end) noexcept {
+void AreaMapper::open(const void *address, const void *live_end, int protection) noexcept {
     const std::size_t area_count = segment_->bytes() / area_bytes;
     const std::size_t area = segment_->page_of(address).value / area_pages;
     // Near the kernel's limit of areas it cannot split one; a larger, aligned neighbourhood ends where areas do.
@@ -59,7 +59,9 @@ void AreaMapper::open(const void *address, const void *live_end) noexcept {
         const std::byte *stop = segment_->base() + end * area_bytes;
         if (span == 1 && live_end != nullptr) { stop = std::min(stop, page_end(live_end)); }
         std::byte *start = segment_->base() + begin * area_bytes;
-        const int error = raw_mprotect(start, static_cast<std::size_t>(stop - start), PROT_READ | PROT_WRITE);
+        if (span > 1 && growth_notice_) { growth_notice_(begin, end); }
+        const int rights = span == 1 ? protection : open_protection;
+        const int error = raw_mprotect(start, static_cast<std::size_t>(stop - start), rights);
         if (error == 0) {
             mark(begin, end, true);
             return;
@@ -76,8 +78,10 @@ bool AreaMapper::close(PageId first, std::size_t count) noexcept {
     if (begin >= end) { return true; }
     mark(begin, end, false); // First: an area that is closed must never be taken for an open one.
     const int error = raw_mprotect(segment_->base() + begin * area_bytes, (end - begin) * area_bytes, PROT_NONE);
-    if (error != 0) { mark(begin, end, true); }
-    return error == 0;
+    if (error == 0) { return true; }
+    mark(begin, end, true);
+    if (growth_notice_) { growth_notice_(begin, end); }
+    return false;
 }
 
 } // namespace dsm::memory

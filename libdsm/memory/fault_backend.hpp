@@ -37,6 +37,8 @@ public:
     /// aligned to its size. May be called without the page's lock and from any thread, for any page of the 2 MiB around
     /// one that was ever given to `map`.
     virtual RankRights &rights_of(PageId page) = 0;
+    /// Whether this rank must not lose its access to some page of the range unasked, since the kernel works on it.
+    virtual bool must_keep(PageId /*first*/, std::size_t /*count*/) { return false; }
 };
 
 class FaultBackend {

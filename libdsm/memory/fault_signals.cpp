@@ -2,12 +2,14 @@
 #include "libdsm/memory/fault_signals.hpp"
 
 #include "libdsm/base/log.hpp"
+#include "libdsm/memory/core_files.hpp"
+#include "libdsm/memory/signal_chain.hpp"
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <dsm/debug.h>
 #include <pthread.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -71,6 +73,16 @@ FaultKind kind_of([[maybe_unused]] const ucontext_t &context) noexcept {
 #endif
 }
 
+const void *stack_of([[maybe_unused]] const ucontext_t &context) noexcept {
+#if defined(__x86_64__)
+    return reinterpret_cast<const void *>(context.uc_mcontext.gregs[REG_RSP]); // NOLINT(performance-no-int-to-ptr)
+#elif defined(__aarch64__)
+    return reinterpret_cast<const void *>(context.uc_mcontext.sp); // NOLINT(performance-no-int-to-ptr)
+#else
+    return nullptr;
+#endif
+}
+
 const void *instruction_of([[maybe_unused]] const ucontext_t &context) noexcept {
 #if defined(__x86_64__)
     return reinterpret_cast<const void *>(context.uc_mcontext.gregs[REG_RIP]); // NOLINT(performance-no-int-to-ptr)
@@ -81,43 +93,21 @@ const void *instruction_of([[maybe_unused]] const ucontext_t &context) noexcept 
 #endif
 }
 
-bool was_sent(const siginfo_t &info) noexcept { return info.si_code <= 0; }
-
-bool is_function(const struct sigaction &action) noexcept {
-    return (action.sa_flags & SA_SIGINFO) != 0 || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-}
-
-void set_default(int signal) noexcept {
-    struct sigaction action {};
-    action.sa_handler = SIG_DFL;
-    ::sigaction(signal, &action, nullptr);
-}
-
-/// Calls the function that stood before us under the signal mask that it would have had without us.
-void call_handler_before(const struct sigaction &before, int signal, siginfo_t *info, ucontext_t *context) noexcept {
-    sigset_t mask;
-    sigorset(&mask, &context->uc_sigmask, &before.sa_mask);
-    if ((before.sa_flags & SA_NODEFER) == 0) { sigaddset(&mask, signal); }
-    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-    if ((before.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) { set_default(signal); }
-    if ((before.sa_flags & SA_SIGINFO) != 0) {
-        before.sa_sigaction(signal, info, context);
-    } else {
-        before.sa_handler(signal);
-    }
-}
-
 /// Hands a signal on. For the default action of a real fault the handlers before us are put back and the instruction
 /// runs into its fault again, so that signal, address and core file are those of an ordinary crash.
 void pass_on(int signal, siginfo_t *info, ucontext_t *context) noexcept {
     const struct sigaction before = signal == SIGSEGV ? handlers.before_segv : handlers.before_bus;
     if (is_function(before)) {
         call_handler_before(before, signal, info, context);
+        // The fault is met again, now with the default action: the handler before us was for once, or put that back.
+        if (!was_sent(*info) && is_default_now(signal)) { prepare_core_file(); }
     } else if (was_sent(*info)) {
         if (before.sa_handler == SIG_IGN) { return; }
+        prepare_core_file();
         set_default(signal);
-        ::syscall(SYS_rt_tgsigqueueinfo, ::getpid(), ::syscall(SYS_gettid), signal, info);
+        send_again(signal, info);
     } else {
+        prepare_core_file();
         ::sigaction(SIGSEGV, &handlers.before_segv, nullptr);
         ::sigaction(SIGBUS, &handlers.before_bus, nullptr);
         set_default(signal); // It may have been ignored, which the kernel overrules for a fault.
@@ -139,13 +129,18 @@ FaultVerdict ask(const Fault &fault) noexcept {
 
 void on_fault(int signal, siginfo_t *info, void *context) {
     const int saved_errno = errno;
+    stay_out_of_core_file();
     auto &user = *static_cast<ucontext_t *>(context);
     bool served = false;
     if (handlers.callback != nullptr && !was_sent(*info)) {
-        const Fault fault{info->si_addr, instruction_of(user), kind_of(user), signal, ::getpid() != handlers.owner};
+        const Fault fault{info->si_addr, instruction_of(user),         kind_of(user),
+                          signal,        ::getpid() != handlers.owner, stack_of(user)};
         served = ask(fault) == FaultVerdict::Served;
     }
-    if (!served) { pass_on(signal, info, &user); }
+    if (!served) {
+        dsm_real_fault(signal, info->si_addr);
+        pass_on(signal, info, &user);
+    }
     errno = saved_errno;
 }
 

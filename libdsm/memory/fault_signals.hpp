@@ -21,6 +21,7 @@ struct Fault {
                     ///< a fault on a readable page for a write
     int signal;     ///< SIGSEGV or SIGBUS; compare with FaultBackend::fault_signal()
     bool forked_child; ///< a forked child of the process that installed the handlers: the segment is not there
+    const void *stack = nullptr; ///< the thread's stack pointer when it faulted
 };
 
 enum class FaultVerdict : std::uint8_t { Served, NotOurs };

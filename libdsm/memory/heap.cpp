@@ -16,6 +16,7 @@ struct alignas(64) NodeHeap::ClassState {
     FutexMutex lock;
     SlabRef partial;
     SlabRef idle;
+    std::uint64_t taken; ///< blocks out of their slabs: live or held
 };
 
 struct NodeHeap::Layout {
@@ -68,28 +69,20 @@ bool NodeHeap::trim() {
 
 // ---- allocate ----
 
-HeapBlock NodeHeap::allocate(std::size_t bytes) {
-    if (bytes >= big_bytes_min) { return {HeapStatus::TooLarge, 0, 0}; }
-    if (bytes > small_bytes_max) {
-        return run_block(chunks_.allocate_run(static_cast<std::uint32_t>(pages_for(bytes)), 1));
-    }
-    const SizeClass size_class = size_class_of(bytes);
-    SegmentOffset offset = 0;
-    if (allocate_batch(size_class, {&offset, 1}) == 0) { return {HeapStatus::NeedChunk, 0, 0}; }
-    return {HeapStatus::Ok, offset, shape_of(size_class).block_bytes};
-}
+HeapBlock NodeHeap::allocate(std::size_t bytes) { return allocate_aligned(block_granule_bytes, bytes); }
 
 HeapBlock NodeHeap::allocate_aligned(std::size_t alignment, std::size_t bytes) {
     if (!std::has_single_bit(alignment)) { return {HeapStatus::BadAlignment, 0, 0}; }
     if (bytes >= big_bytes_min || alignment > heap_alignment_max) { return {HeapStatus::TooLarge, 0, 0}; }
-    if (alignment > page_bytes || bytes > small_bytes_max) {
+    const std::optional<SizeClass> size_class = small_class_for(alignment, bytes);
+    if (!size_class) {
         const auto alignment_pages = static_cast<std::uint32_t>(std::max(alignment >> page_shift, std::size_t{1}));
         return run_block(chunks_.allocate_run(static_cast<std::uint32_t>(pages_for(bytes)), alignment_pages));
     }
-    // The next power of two is a class, so this ends at the latest there.
-    std::size_t index = size_class_of(std::max(bytes, alignment)).value;
-    while (class_bytes(index) % alignment != 0) { ++index; }
-    return allocate(class_bytes(index));
+    SegmentOffset offset = 0;
+    if (allocate_batch(*size_class, {&offset, 1}) == 0) { return {HeapStatus::NeedChunk, 0, 0}; }
+    hand_out(offset);
+    return {HeapStatus::Ok, offset, shape_of(*size_class).block_bytes};
 }
 
 std::size_t NodeHeap::allocate_batch(SizeClass size_class, std::span<SegmentOffset> out) {
@@ -97,6 +90,7 @@ std::size_t NodeHeap::allocate_batch(SizeClass size_class, std::span<SegmentOffs
     const std::lock_guard guard(state.lock);
     std::size_t taken = 0;
     while (taken < out.size() && ensure_slab(state, size_class)) { out[taken++] = take_block(state, size_class); }
+    state.taken += taken;
     return taken;
 }
 
@@ -160,31 +154,44 @@ void NodeHeap::unlink(ClassState &state, SlabRef slab) {
 // ---- free ----
 
 HeapFree NodeHeap::free_block(SegmentOffset offset) {
-    if (offset >= SegmentOffset{segment_chunks_max} * chunk_bytes || !chunks_.owns(chunk_of(offset))) {
-        return {HeapStatus::NotOurChunk, false};
-    }
+    const HeapRetired block = retire(offset);
+    if (block.status != HeapStatus::Ok) { return {block.status, false}; }
+    if (!block.small) { return free_run(offset); }
+    return {HeapStatus::Ok, give_back_batch(block.size_class, {&offset, 1})};
+}
+
+HeapFree NodeHeap::free_run(SegmentOffset offset) {
     const ChunkId chunk = chunk_of(offset);
-    const std::uint32_t page = page_in_chunk(offset);
-    const PageLabel tag = chunks_.tag(chunk, page);
-    switch (tag.use()) {
-    case PageUse::Free:
-        return {HeapStatus::NotAllocated, false};
-    case PageUse::RunInside:
-        return {HeapStatus::NotBlockStart, false};
-    case PageUse::Slab:
-        return free_small(offset, tag.size_class());
-    case PageUse::RunStart:
-        break;
-    }
-    if (offset % page_bytes != 0) { return {HeapStatus::NotBlockStart, false}; }
     bool spare_idle = false;
-    if (chunks_.free_run(chunk, page, spare_idle) != RunStatus::Ok) { return {HeapStatus::NotAllocated, false}; }
+    // Another free of the same run may have been faster.
+    const RunStatus status = chunks_.free_run(chunk, page_in_chunk(offset), spare_idle);
+    if (status != RunStatus::Ok) { return {HeapStatus::NotAllocated, false}; }
     if (spare_idle) { collect_idle_slabs(chunk); }
     return {HeapStatus::Ok, chunks_.release_pending()};
 }
 
-/// Finds the live block at an offset; the caller holds the lock of the class that the page's tag named. The tag is read
-/// again: slabs of this class come and go only under the lock.
+bool NodeHeap::give_back_batch(SizeClass size_class, std::span<const SegmentOffset> blocks) {
+    ClassState &state = layout_.classes[size_class.value];
+    std::size_t at = 0;
+    while (at < blocks.size()) {
+        bool spare_idle = false;
+        {
+            const std::lock_guard guard(state.lock);
+            for (; at < blocks.size() && !spare_idle; ++at) {
+                SmallBlock block{};
+                DSM_CHECK(locate(blocks[at], size_class, block) == HeapStatus::Ok, "H2 a held block stays in its slab",
+                          blocks[at]);
+                spare_idle = put_block(state, block, size_class);
+                --state.taken;
+            }
+        }
+        if (spare_idle) { collect_idle_slabs(chunk_of(blocks[at - 1])); }
+    }
+    return chunks_.release_pending();
+}
+
+/// Finds the block at an offset, live or held; the caller holds the lock of the class that the page's tag named. The
+/// tag is read again: slabs of this class come and go only under the lock.
 HeapStatus NodeHeap::locate(SegmentOffset offset, SizeClass size_class, SmallBlock &found) const {
     const ChunkId chunk = chunk_of(offset);
     const PageLabel tag = chunks_.tag(chunk, page_in_chunk(offset));
@@ -196,22 +203,8 @@ HeapStatus NodeHeap::locate(SegmentOffset offset, SizeClass size_class, SmallBlo
         return HeapStatus::NotBlockStart;
     }
     found = {HeapChunks::slab_ref(chunk, tag.first_page()), index};
-    const bool live = (chunks_.block_bits(found.slab)[index / 64] & bit_of(index)) != 0;
-    return live ? HeapStatus::Ok : HeapStatus::NotAllocated;
-}
-
-HeapFree NodeHeap::free_small(SegmentOffset offset, SizeClass size_class) {
-    bool spare_idle = false;
-    {
-        ClassState &state = layout_.classes[size_class.value];
-        const std::lock_guard guard(state.lock);
-        SmallBlock block{};
-        const HeapStatus status = locate(offset, size_class, block);
-        if (status != HeapStatus::Ok) { return {status, false}; }
-        spare_idle = put_block(state, block, size_class);
-    }
-    if (spare_idle) { collect_idle_slabs(chunk_of(offset)); }
-    return {HeapStatus::Ok, chunks_.release_pending()};
+    const bool taken = (chunks_.block_bits(found.slab)[index / 64] & bit_of(index)) != 0;
+    return taken ? HeapStatus::Ok : HeapStatus::NotAllocated;
 }
 
 /// Takes a block back into its slab. True if the chunk's idle slabs should be collected.
@@ -250,25 +243,32 @@ void NodeHeap::collect_idle_slabs(ChunkId chunk) {
 // ---- look and resize ----
 
 HeapBlock NodeHeap::find(SegmentOffset offset) {
-    if (offset >= SegmentOffset{segment_chunks_max} * chunk_bytes || !chunks_.owns(chunk_of(offset))) {
-        return {HeapStatus::NotOurChunk, offset, 0};
+    if (!owns(offset)) { return {HeapStatus::NotOurChunk, offset, 0}; }
+    const std::uint64_t bit = offset % block_granule_bytes == 0 ? HeapChunks::live_bit(offset) : 0;
+    if ((chunks_.live_word(offset).load(std::memory_order_acquire) & bit) != 0) {
+        return {HeapStatus::Ok, offset, shape_of(label_of(offset).size_class()).block_bytes};
     }
-    const PageLabel tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
-    switch (tag.use()) {
+    return look_at(offset);
+}
+
+/// What is at an offset of an owned chunk where no live small block begins.
+HeapBlock NodeHeap::look_at(SegmentOffset offset) {
+    const PageLabel label = label_of(offset);
+    switch (label.use()) {
     case PageUse::Free:
         return {HeapStatus::NotAllocated, offset, 0};
     case PageUse::RunInside:
         return {HeapStatus::NotBlockStart, offset, 0};
     case PageUse::RunStart:
         return {offset % page_bytes == 0 ? HeapStatus::Ok : HeapStatus::NotBlockStart, offset,
-                tag.page_count() * page_bytes};
+                label.page_count() * page_bytes};
     case PageUse::Slab:
         break;
     }
-    const SizeClass size_class = tag.size_class();
-    const std::lock_guard guard(layout_.classes[size_class.value].lock);
+    const std::lock_guard guard(layout_.classes[label.size_class().value].lock);
     SmallBlock block{};
-    return {locate(offset, size_class, block), offset, shape_of(size_class).block_bytes};
+    const HeapStatus status = locate(offset, label.size_class(), block);
+    return {status == HeapStatus::Ok ? HeapStatus::NotAllocated : status, offset, 0};
 }
 
 HeapStatus NodeHeap::resize_in_place(SegmentOffset offset, std::size_t bytes) {
@@ -278,8 +278,9 @@ HeapStatus NodeHeap::resize_in_place(SegmentOffset offset, std::size_t bytes) {
     const std::size_t wanted = std::max(bytes, block_granule_bytes);
     const bool half_empty = wanted * 2 <= block.bytes && bytes <= small_bytes_max;
     if (half_empty) { return HeapStatus::DoesNotFit; }
-    const PageLabel tag = chunks_.tag(chunk_of(offset), page_in_chunk(offset));
-    if (tag.use() == PageUse::Slab) { return wanted <= block.bytes ? HeapStatus::Ok : HeapStatus::DoesNotFit; }
+    if (label_of(offset).use() == PageUse::Slab) {
+        return wanted <= block.bytes ? HeapStatus::Ok : HeapStatus::DoesNotFit;
+    }
     switch (chunks_.resize_run(chunk_of(offset), page_in_chunk(offset), static_cast<std::uint32_t>(pages_for(bytes)))) {
     case RunStatus::Ok:
         return HeapStatus::Ok;
@@ -289,6 +290,51 @@ HeapStatus NodeHeap::resize_in_place(SegmentOffset offset, std::size_t bytes) {
         break;
     }
     return HeapStatus::DoesNotFit;
+}
+
+// ---- count ----
+
+HeapUsage NodeHeap::usage() {
+    HeapUsage usage{};
+    std::uint64_t taken_bytes = 0;
+    for (std::uint8_t index = 0; index < size_class_count; ++index) {
+        ClassState &state = layout_.classes[index];
+        const std::lock_guard guard(state.lock);
+        taken_bytes += state.taken * class_bytes(index);
+    }
+    std::uint32_t left = chunks_.owned();
+    usage.chunks = left;
+    std::uint64_t small_bytes = 0;
+    for (std::uint32_t chunk = 0; left > 0 && chunk < chunks_.chunk_count(); ++chunk) {
+        if (!chunks_.owns({chunk})) { continue; }
+        small_bytes += count_chunk({chunk}, usage);
+        --left;
+    }
+    usage.live_bytes += small_bytes;
+    usage.held_bytes = taken_bytes - std::min(taken_bytes, small_bytes);
+    return usage;
+}
+
+/// Adds the chunk's live blocks and its runs' bytes; returns the bytes of its small blocks.
+std::uint64_t NodeHeap::count_chunk(ChunkId chunk, HeapUsage &usage) const {
+    constexpr std::size_t words_per_page = page_bytes / block_granule_bytes / 64;
+    std::uint64_t small_bytes = 0;
+    for (std::size_t page = 0; page < pages_per_chunk; ++page) {
+        const PageLabel label = chunks_.tag(chunk, page);
+        if (label.use() == PageUse::RunStart) {
+            ++usage.live_blocks;
+            usage.live_bytes += label.page_count() * page_bytes;
+        }
+        if (label.use() != PageUse::Slab) { continue; }
+        std::uint64_t blocks = 0;
+        for (std::size_t word = page * words_per_page; word < (page + 1) * words_per_page; ++word) {
+            blocks += static_cast<std::uint64_t>(
+                std::popcount(chunks_.meta(chunk).live_bits[word].load(std::memory_order_relaxed)));
+        }
+        usage.live_blocks += blocks;
+        small_bytes += blocks * shape_of(label.size_class()).block_bytes;
+    }
+    return small_bytes;
 }
 
 } // namespace dsm::memory

@@ -10,9 +10,7 @@
 
 namespace dsm::memory {
 namespace {
-constexpr std::uint32_t state_none = 0;
-constexpr std::uint32_t state_owned = 1;
-constexpr std::uint32_t state_released = 2;
+constexpr std::size_t whole_pages(std::size_t bytes) { return (bytes + page_bytes - 1) & ~(page_bytes - 1); }
 /// Chunks looked at per list for an aligned run that is not sure to fit.
 constexpr int aligned_tries = 4;
 
@@ -56,30 +54,34 @@ struct HeapChunks::Header {
     std::atomic<std::uint32_t> owned;    ///< owned chunks
     std::atomic<std::uint32_t> released; ///< list of chunks given up: chunk number + 1
     std::atomic<std::uint64_t> pages_used;
+    std::atomic<std::uint64_t> added;                                 ///< chunks got since the beginning
+    std::atomic<std::uint64_t> given_up;                              ///< chunks given up since the beginning
     std::array<std::uint64_t, pages_per_chunk / 64 + 1> lists_in_use; ///< bit n: heads[n] is not empty
     std::array<std::uint32_t, pages_per_chunk + 1> heads;             ///< by longest run; a full chunk is in no list
 };
 
 HeapChunks::HeapChunks(std::byte *region, std::uint32_t chunk_count, std::uint32_t reserve_chunks)
     : chunk_count_(chunk_count), reserve_chunks_(reserve_chunks), header_(*reinterpret_cast<Header *>(region)),
-      metas_(reinterpret_cast<ChunkMeta *>(region + page_bytes)) {
+      states_(reinterpret_cast<std::atomic<std::uint8_t> *>(region + page_bytes)),
+      metas_(reinterpret_cast<ChunkMeta *>(region + page_bytes + whole_pages(chunk_count))) {
     static_assert(sizeof(Header) <= page_bytes && std::atomic<PageLabel>::is_always_lock_free);
 }
 
 std::size_t HeapChunks::region_bytes(std::uint32_t chunk_count) {
-    return page_bytes + std::size_t{chunk_count} * sizeof(ChunkMeta);
+    return page_bytes + whole_pages(chunk_count) + std::size_t{chunk_count} * sizeof(ChunkMeta);
 }
 
 void HeapChunks::add(ChunkId chunk) {
     DSM_CHECK(chunk.value < chunk_count_, "a chunk lies inside the segment", chunk.value);
     const std::lock_guard guard(header_.lock);
     ChunkMeta &added = meta(chunk);
-    DSM_CHECK(added.owned.load(std::memory_order_relaxed) == state_none, "a chunk is given to a heap once",
+    DSM_CHECK(states_[chunk.value].load(std::memory_order_relaxed) == state_none, "a chunk is given to a heap once",
               chunk.value);
     added.free_pages = pages_per_chunk;
     added.longest_run = pages_per_chunk;
     added.idle_pages = 0;
-    added.owned.store(state_owned, std::memory_order_release);
+    states_[chunk.value].store(state_owned, std::memory_order_release);
+    header_.added.fetch_add(1, std::memory_order_relaxed);
     header_.owned.fetch_add(1, std::memory_order_relaxed);
     ++header_.quiet_chunks;
     link(chunk);
@@ -92,7 +94,7 @@ std::optional<ChunkId> HeapChunks::take_released() {
     ChunkMeta &released = metas_[head - 1];
     header_.released.store(released.next, std::memory_order_relaxed);
     released.next = 0;
-    released.owned.store(state_none, std::memory_order_relaxed);
+    states_[head - 1].store(state_none, std::memory_order_relaxed);
     return ChunkId{head - 1};
 }
 
@@ -103,16 +105,12 @@ void HeapChunks::release_empty() {
     while (header_.heads[pages_per_chunk] != 0) { give_up({header_.heads[pages_per_chunk] - 1}); }
 }
 
-bool HeapChunks::owns(ChunkId chunk) const {
-    return chunk.value < chunk_count_ && meta(chunk).owned.load(std::memory_order_acquire) == state_owned;
-}
-
-PageLabel HeapChunks::tag(ChunkId chunk, std::size_t page) const {
-    return meta(chunk).tags[page].load(std::memory_order_acquire);
-}
-
 std::uint32_t HeapChunks::owned() const { return header_.owned.load(std::memory_order_relaxed); }
 std::uint64_t HeapChunks::pages_used() const { return header_.pages_used.load(std::memory_order_relaxed); }
+
+HeapTraffic HeapChunks::traffic() const {
+    return {header_.added.load(std::memory_order_relaxed), header_.given_up.load(std::memory_order_relaxed)};
+}
 
 // ---- lists of chunks by longest run ----
 
@@ -278,7 +276,8 @@ void HeapChunks::give_up(ChunkId chunk) {
     unlink(chunk);
     --header_.quiet_chunks;
     ChunkMeta &given = meta(chunk);
-    given.owned.store(state_released, std::memory_order_relaxed);
+    states_[chunk.value].store(state_released, std::memory_order_relaxed);
+    header_.given_up.fetch_add(1, std::memory_order_relaxed);
     given.next = header_.released.load(std::memory_order_relaxed);
     header_.owned.fetch_sub(1, std::memory_order_relaxed);
     header_.released.store(chunk.value + 1, std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 // The chunks of a node's heap as pages: which page belongs to what, and runs of pages given out and taken back.
 //
-// Per chunk one slot of 20 KiB in a table indexed by chunk number (sparse: an unused slot is zero and untouched).
+// Per chunk one slot of 36 KiB in a table indexed by chunk number (sparse: an unused slot is zero and untouched), and a
+// byte in a dense table that says whether the chunk is the heap's, so that looking at a foreign one touches no slot.
 // Chunks hang in lists by the length of their longest free run; a request takes the chunk with the shortest that
 // suffices, which fills full chunks first and lets empty ones stay empty.
 #pragma once
@@ -59,27 +60,31 @@ constexpr SlabRef no_slab{0};
 struct SlabHeader {
     SlabRef next;
     SlabRef previous;
-    std::uint16_t used;       ///< blocks handed out
+    std::uint16_t used;       ///< blocks taken out: live or held by a cache
     std::uint16_t first_page; ///< in the chunk
     std::uint16_t hint;       ///< no free block in the bitmap words before this one
     std::uint16_t unused;
 };
 
+constexpr std::size_t granules_per_chunk = chunk_bytes / block_granule_bytes;
+
 struct ChunkMeta {
-    std::atomic<std::uint32_t> owned; ///< 1 while the heap has it, 2 in the list of those given up
     // Guarded by the pages' lock; all zero, as are the tags and bits, when the heap gets the chunk.
     std::uint32_t next; ///< chunk number + 1 in a list of longest runs or in the list to be released
     std::uint32_t previous;
     std::uint16_t free_pages;
     std::uint16_t longest_run;
     std::uint16_t idle_pages; ///< pages of slabs that are kept although no block lives in them
-    std::uint16_t unused;
+    std::array<std::uint16_t, 3> unused;
     std::array<std::uint64_t, pages_per_chunk / 64> used_pages;
     std::array<std::atomic<PageLabel>, pages_per_chunk> tags; ///< a Slab tag changes under its class's lock as well
     std::array<SlabHeader, pages_per_chunk / slab_pages_min> slabs;
-    alignas(page_bytes) std::array<std::uint64_t, chunk_bytes / block_granule_bytes / 64> block_bits;
+    alignas(page_bytes) std::array<std::uint64_t, granules_per_chunk / 64> block_bits;
+    /// One bit per granule, set while a live small block begins there: by address and not by slab, so that it says the
+    /// truth whatever the page was used for before.
+    alignas(page_bytes) std::array<std::atomic<std::uint64_t>, granules_per_chunk / 64> live_bits;
 };
-static_assert(sizeof(ChunkMeta) == 20480);
+static_assert(sizeof(ChunkMeta) == 36864 && std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// Pages of one chunk.
 struct PageRun {
@@ -89,6 +94,11 @@ struct PageRun {
 };
 
 enum class RunStatus : std::uint8_t { Ok, NotARun, NoRoom };
+
+struct HeapTraffic {
+    std::uint64_t chunks_added;
+    std::uint64_t chunks_given_up;
+};
 
 class HeapChunks {
 public:
@@ -115,21 +125,38 @@ public:
     /// idle slabs, and there are more quiet chunks than the reserve: the caller then frees these slabs.
     bool set_idle(ChunkId chunk, SizeClass size_class, bool idle);
 
-    bool owns(ChunkId chunk) const;
-    PageLabel tag(ChunkId chunk, std::size_t page) const;
+    bool owns(ChunkId chunk) const {
+        return chunk.value < chunk_count_ && states_[chunk.value].load(std::memory_order_acquire) == state_owned;
+    }
+    PageLabel tag(ChunkId chunk, std::size_t page) const {
+        return meta(chunk).tags[page].load(std::memory_order_acquire);
+    }
+    /// The word with the live bit of an offset in an owned chunk.
+    std::atomic<std::uint64_t> &live_word(SegmentOffset offset) const {
+        return meta(chunk_of(offset)).live_bits[(offset & (chunk_bytes - 1)) / block_granule_bytes / 64];
+    }
+    static constexpr std::uint64_t live_bit(SegmentOffset offset) {
+        return std::uint64_t{1} << (offset / block_granule_bytes % 64);
+    }
     ChunkMeta &meta(ChunkId chunk) const { return metas_[chunk.value]; }
 
     static SlabRef slab_ref(ChunkId chunk, std::size_t first_page);
     static ChunkId chunk_of_slab(SlabRef slab);
     SlabHeader &slab(SlabRef slab) const;
-    /// One bit per block of the slab, set while it is handed out; guarded by the class's lock.
+    /// One bit per block of the slab, set while it is taken out; guarded by the class's lock.
     std::uint64_t *block_bits(SlabRef slab) const;
 
     std::uint32_t owned() const;
     std::uint64_t pages_used() const;
+    std::uint32_t chunk_count() const { return chunk_count_; }
+    /// Chunks got and given up since the beginning.
+    HeapTraffic traffic() const;
 
 private:
     struct Header;
+    static constexpr std::uint8_t state_none = 0;
+    static constexpr std::uint8_t state_owned = 1;
+    static constexpr std::uint8_t state_released = 2; ///< in the list of those given up
     std::optional<PageRun> take_pages(std::uint32_t pages, std::uint32_t alignment_pages);
     void mark(PageRun run, bool used);
     void tag_run(PageRun run);
@@ -143,6 +170,7 @@ private:
     std::uint32_t chunk_count_;
     std::uint32_t reserve_chunks_;
     Header &header_;
+    std::atomic<std::uint8_t> *states_; ///< per chunk
     ChunkMeta *metas_;
 };
 

@@ -2,6 +2,7 @@
 #include "libdsm/memory/mprotect_backend.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/base/log.hpp"
 #include "libdsm/memory/memory_file.hpp"
 #include "libdsm/memory/raw_syscalls.hpp"
 
@@ -156,13 +157,14 @@ bool MprotectBackend::merge_areas() noexcept {
     for (std::size_t seen = 0; seen < used && merged < merged_changes_min; ++seen) {
         if (cursor_ >= used) { cursor_ = 0; }
         const std::uint32_t changes = changes_of(cursor_).load(std::memory_order_relaxed);
-        if (changes != 0) {
+        if (changes != 0 && !ledger_.must_keep({cursor_ * window_pages}, window_pages)) {
             drop_windows(cursor_, cursor_ + 1);
             merged += changes;
         }
         ++cursor_;
     }
     if (merged != 0) { merges_.fetch_add(1, std::memory_order_relaxed); }
+    DSM_LOG(memory, debug, "near the kernel's limit of areas (vm.max_map_count): dropped rights to merge %zu", merged);
     return merged != 0;
 }
 

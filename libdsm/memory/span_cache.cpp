@@ -32,6 +32,8 @@ struct SpanCache::Header {
 struct SpanCache::Slot {
     std::atomic<std::uint32_t> sequence; ///< odd while the words change
     std::atomic<std::uint32_t> removed;  ///< the youngest generation removed here, 0 for none; guarded by the lock
+    std::uint32_t cut_generation;        ///< the generation that was cut last, 0 for none; guarded by the lock
+    std::uint32_t cut_version;           ///< and the version that it got by that
     std::array<std::atomic<std::uint64_t>, record_words> words;
 
     void write(const SpanRecord &record) {
@@ -82,6 +84,20 @@ bool SpanCache::contains(SegmentOffset offset) const {
     return record && memory::contains(*record, offset);
 }
 
+/// Lets chunks' words name a span's first chunk, or none (0).
+void SpanCache::point(std::uint32_t begin, std::uint32_t end, std::uint32_t first_plus_one) {
+    for (std::uint32_t chunk = begin; chunk < end; ++chunk) {
+        first_of_[chunk].store(first_plus_one, std::memory_order_release);
+    }
+}
+
+/// The caller holds the lock. Meanwhile readers find nothing, as before the span was known.
+void SpanCache::replace(const SpanRecord &known, const SpanRecord &record) {
+    point(known.first.value, known.first.value + known.chunk_count, 0);
+    slots_[record.first.value].write(record);
+    point(record.first.value, record.first.value + record.chunk_count, record.first.value + 1);
+}
+
 CacheStatus SpanCache::insert(const SpanRecord &record) {
     const std::uint64_t end = std::uint64_t{record.first.value} + record.chunk_count;
     DSM_CHECK(record.state == SpanState::Live && record.chunk_count > 0 && end <= chunk_count_,
@@ -90,18 +106,38 @@ CacheStatus SpanCache::insert(const SpanRecord &record) {
     Slot &slot = slots_[record.first.value];
     const std::uint32_t removed = slot.removed.load(std::memory_order_relaxed);
     if (removed != 0 && !younger(record.generation, removed)) { return CacheStatus::Stale; }
+    if (slot.cut_generation == record.generation && record.version < slot.cut_version) { return CacheStatus::Stale; }
     for (std::uint32_t chunk = record.first.value; chunk < end; ++chunk) {
         const std::uint32_t first = first_of_[chunk].load(std::memory_order_relaxed);
         SpanRecord known;
         if (first == 0 || !slots_[first - 1].read(known)) { continue; }
-        if (known.generation == record.generation) { return CacheStatus::AlreadyThere; }
-        return younger(known.generation, record.generation) ? CacheStatus::Stale : CacheStatus::Overlap;
+        if (known.generation != record.generation) {
+            return younger(known.generation, record.generation) ? CacheStatus::Stale : CacheStatus::Overlap;
+        }
+        if (known.version == record.version) { return CacheStatus::AlreadyThere; }
+        if (known.version > record.version) { return CacheStatus::Stale; }
+        replace(known, record);
+        return CacheStatus::Ok;
     }
     slot.write(record);
-    for (std::uint32_t chunk = record.first.value; chunk < end; ++chunk) {
-        first_of_[chunk].store(record.first.value + 1, std::memory_order_release);
-    }
+    point(record.first.value, record.first.value + record.chunk_count, record.first.value + 1);
     return CacheStatus::Ok;
+}
+
+void SpanCache::cut(const SpanRecord &record) {
+    DSM_CHECK(record.first.value < chunk_count_, "a span lies inside the segment", record.first.value);
+    const std::lock_guard guard(header_.lock);
+    Slot &slot = slots_[record.first.value];
+    const bool later = slot.cut_generation == record.generation ? record.version > slot.cut_version
+                                                                : younger(record.generation, slot.cut_generation);
+    if (later || slot.cut_generation == 0) {
+        slot.cut_generation = record.generation;
+        slot.cut_version = record.version;
+    }
+    SpanRecord known;
+    const bool begins_here = first_of_[record.first.value].load(std::memory_order_relaxed) == record.first.value + 1;
+    if (!begins_here || !slot.read(known)) { return; }
+    if (known.generation == record.generation && known.version < record.version) { replace(known, record); }
 }
 
 bool SpanCache::remove(ChunkId first, std::uint32_t generation) {
@@ -113,9 +149,7 @@ bool SpanCache::remove(ChunkId first, std::uint32_t generation) {
     SpanRecord known;
     const bool begins_here = first_of_[first.value].load(std::memory_order_relaxed) == first.value + 1;
     if (!begins_here || !slot.read(known) || known.generation != generation) { return false; }
-    for (std::uint32_t i = 0; i < known.chunk_count; ++i) {
-        first_of_[first.value + i].store(0, std::memory_order_release);
-    }
+    point(first.value, first.value + known.chunk_count, 0);
     return true;
 }
 

@@ -2,7 +2,8 @@
 // fault handler may do them wherever it interrupted a thread; insertion and removal take a lock.
 //
 // Messages are not ordered, so the answer to a lookup may arrive after the order to drop the span. Each slot remembers
-// the youngest generation that was removed there, and nothing that is not younger is inserted again.
+// the youngest generation that was removed there, and nothing that is not younger is inserted again; and for a span
+// that became shorter, the version from which on that is so.
 #pragma once
 
 #include "libdsm/memory/span_record.hpp"
@@ -33,14 +34,20 @@ public:
     /// Whether the offset lies in the live bytes of a known span. Lock-free, async-signal-safe.
     bool contains(SegmentOffset offset) const;
 
-    /// Takes a lock; not for a thread that was interrupted in insert or remove.
+    /// A later version of a known span takes its place. Takes a lock; not for a thread that was interrupted in insert,
+    /// cut or remove.
     CacheStatus insert(const SpanRecord &record);
+    /// The span has become shorter: the record takes the place of what is known, if anything, and earlier versions are
+    /// refused from now on.
+    void cut(const SpanRecord &record);
     /// Forgets the span and refuses its generation from now on, also when it was not known. True if it was known.
     bool remove(ChunkId first, std::uint32_t generation);
 
 private:
     struct Header;
     struct Slot;
+    void replace(const SpanRecord &known, const SpanRecord &record);
+    void point(std::uint32_t begin, std::uint32_t end, std::uint32_t first_plus_one);
     std::uint32_t chunk_count_;
     Header &header_;
     std::atomic<std::uint32_t> *first_of_; ///< per chunk: first chunk of its span + 1, or 0

@@ -80,7 +80,10 @@ std::optional<SpanRecord> SpanDirectory::allocate(const SpanAttributes &attribut
                    .homes = attributes.homes,
                    .memory = attributes.memory,
                    .block_shift = attributes.block_shift,
-                   .unused = {}};
+                   .read_only = attributes.read_only,
+                   .keeper = attributes.keeper,
+                   .version = 0,
+                   .chunk_limit = 0};
     holders_.insert(slot.holders, attributes.owner);
     return slot.record;
 }
@@ -130,6 +133,52 @@ SpanStatus SpanDirectory::forget_holder(ChunkId first, std::uint32_t generation,
     holders_.erase(slot->holders, node);
     holders_left = slot->holders.count;
     return SpanStatus::Ok;
+}
+
+SpanStatus SpanDirectory::resize(ChunkId first, std::uint32_t generation, std::uint64_t bytes, SpanResize &resized) {
+    if (bytes == 0 || bytes > std::uint64_t{chunk_count_} * chunk_bytes) { return SpanStatus::NoRoom; }
+    const auto count = static_cast<std::uint32_t>((bytes + chunk_bytes - 1) >> chunk_shift);
+    const std::lock_guard guard(header_.lock);
+    Slot *slot = slot_at(first, generation);
+    if (!slot || slot->record.kind != SpanKind::BigBlock) { return SpanStatus::NoSpan; }
+    if (slot->record.state != SpanState::Live) { return SpanStatus::AlreadyFreeing; }
+    resized.tail = {};
+    if (count > slot->record.chunk_count && !extend(*slot, count)) { return SpanStatus::NoRoom; }
+    if (count < slot->record.chunk_count) { cut(*slot, count, resized.tail); }
+    slot->record.bytes = bytes;
+    ++slot->record.version;
+    resized.now = slot->record;
+    return SpanStatus::Ok;
+}
+
+/// Takes the chunks behind a span, if all are free.
+bool SpanDirectory::extend(Slot &slot, std::uint32_t count) {
+    SpanRecord &record = slot.record;
+    const std::uint32_t end = record.first.value + record.chunk_count;
+    if (count > chunk_count_ - record.first.value) { return false; }
+    if (record.chunk_limit != 0 && count > record.chunk_limit) { return false; }
+    for (std::uint32_t chunk = end; chunk < record.first.value + count; ++chunk) {
+        if (first_of_[chunk] != 0) { return false; }
+    }
+    const std::uint32_t more = count - record.chunk_count;
+    free_space_.take({end}, more);
+    header_.free_chunks -= more;
+    for (std::uint32_t i = 0; i < more; ++i) { first_of_[end + i] = record.first.value + 1; }
+    record.chunk_count = count;
+    return true;
+}
+
+/// Makes a span of what is behind the first `count` chunks.
+void SpanDirectory::cut(Slot &slot, std::uint32_t count, SpanRecord &tail) {
+    tail = slot.record;
+    tail.first = {slot.record.first.value + count};
+    tail.chunk_count = slot.record.chunk_count - count;
+    tail.bytes = std::uint64_t{tail.chunk_count} * chunk_bytes;
+    tail.state = SpanState::Freeing;
+    slots_[tail.first.value].record = tail;
+    for (std::uint32_t i = 0; i < tail.chunk_count; ++i) { first_of_[tail.first.value + i] = tail.first.value + 1; }
+    slot.record.chunk_count = count;
+    slot.record.chunk_limit = count;
 }
 
 SpanStatus SpanDirectory::finish_free(ChunkId first, std::uint32_t generation) {

@@ -26,6 +26,8 @@ struct SpanAttributes {
     NodeId home;
     std::uint8_t block_shift;
     MemoryKind memory;
+    std::uint8_t read_only = 0; ///< Bound
+    std::uint16_t keeper = 0;   ///< Bound
 };
 
 enum class SpanStatus : std::uint8_t {
@@ -34,6 +36,14 @@ enum class SpanStatus : std::uint8_t {
     AlreadyFreeing,
     NotFreeing,  ///< finish_free or forget_holder without begin_free
     HoldersLeft, ///< finish_free before every holder has answered
+    NoRoom,      ///< resize: the chunks behind are in use
+};
+
+/// What a change of size left.
+struct SpanResize {
+    SpanRecord now;
+    SpanRecord
+        tail; ///< what was cut off: a span in state Freeing to drop and finish_free(); chunk_count 0 when nothing was
 };
 
 class SpanDirectory {
@@ -57,6 +67,9 @@ public:
     SpanStatus begin_free(ChunkId first, std::uint32_t generation, NodeSet &holders);
     /// A holder has dropped everything. Sets `holders_left` on Ok. Idempotent for a node.
     SpanStatus forget_holder(ChunkId first, std::uint32_t generation, NodeId node, std::uint32_t &holders_left);
+    /// Changes the size of a big block where it stands. What is cut off keeps the generation and has no holders: who
+    /// has the span learns of the cut, drops the tail, and the tail ends by finish_free().
+    SpanStatus resize(ChunkId first, std::uint32_t generation, std::uint64_t bytes, SpanResize &resized);
     /// Frees the addresses.
     SpanStatus finish_free(ChunkId first, std::uint32_t generation);
 
@@ -68,6 +81,8 @@ private:
     struct Slot;
     Slot *slot_of(ChunkId chunk) const;
     Slot *slot_at(ChunkId first, std::uint32_t generation) const;
+    bool extend(Slot &slot, std::uint32_t count);
+    void cut(Slot &slot, std::uint32_t count, SpanRecord &tail);
 
     std::uint32_t chunk_count_;
     Header &header_;

@@ -32,7 +32,7 @@ constexpr SegmentOffset offset_of(ChunkId chunk) { return SegmentOffset{chunk.va
 constexpr SegmentOffset offset_of(PageId page) { return page.value << page_shift; }
 constexpr PageId page_of(SegmentOffset offset) { return {offset >> page_shift}; }
 
-enum class SpanKind : std::uint8_t { None, HeapChunk, BigBlock, Collective };
+enum class SpanKind : std::uint8_t { None, HeapChunk, BigBlock, Collective, Bound };
 /// Freeing: no new holder is let in; the addresses are used again only after finish_free.
 enum class SpanState : std::uint8_t { None, Live, Freeing };
 /// In the order of dsm_homes_t.
@@ -52,12 +52,15 @@ struct SpanRecord {
     SpanState state;
     HomePolicy homes;
     MemoryKind memory;
-    std::uint8_t block_shift; ///< 12 to 21; a block never crosses the span's end, since spans are whole chunks
-    std::uint8_t unused[3];
+    std::uint8_t block_shift;  ///< 12 to 21; a block never crosses the span's end, since spans are whole chunks
+    std::uint8_t read_only;    ///< Bound: whether a write is the program's error
+    std::uint16_t keeper;      ///< Bound: who has the file, as a number among the ranks of `owner`
+    std::uint32_t version;     ///< BigBlock: counts its changes of size; the later record of a generation holds
+    std::uint32_t chunk_limit; ///< BigBlock: more chunks it never has, 0 for no limit; pages once cut off stay dead
 
     friend bool operator==(const SpanRecord &, const SpanRecord &) = default;
 };
-static_assert(sizeof(SpanRecord) == 32 && std::is_trivially_copyable_v<SpanRecord>);
+static_assert(sizeof(SpanRecord) == 40 && std::is_trivially_copyable_v<SpanRecord>);
 
 /// The pages that are kept coherent as one.
 struct PageBlock {

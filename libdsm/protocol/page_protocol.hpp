@@ -58,7 +58,8 @@ struct PageContext {
     NodeId self;
     NodeId home;
     std::uint16_t node_count;
-    bool first_touch; ///< the home hands its ownership to the first node that asks, also for a read
+    bool first_touch;     ///< the home hands its ownership to the first node that asks, also for a read
+    bool in_file = false; ///< the first contents are in a file that the home's node has (sequential_file.cpp)
 };
 
 /// Time as the protocol sees it: microseconds given with each event, only compared and added.
@@ -84,6 +85,8 @@ public:
     virtual void freed() = 0;
     /// The wait of every thread that waits for this page must be looked at again.
     virtual void wake_waiters() = 0;
+    /// Step with on_loaded() once the page's first contents, which are in a file, are in the frame. At its home only.
+    virtual void load() = 0;
 };
 
 } // namespace dsm::protocol

@@ -31,10 +31,9 @@ void Calls::ask(Rank to, CallKind kind, std::span<const std::byte> arguments, st
     free_.push(number);
 }
 
-void Calls::send(Rank to, CallKind kind, std::span<const std::byte> arguments) {
+void Calls::post(Rank to, CallKind kind, std::span<const std::byte> arguments) {
     const CallHead head{Service::Call, kind, slot_count};
     engine_.post(to, bytes_of(head), arguments);
-    engine_.kick();
 }
 
 void Calls::send_answer(CallToken token, std::span<const std::byte> answer) {

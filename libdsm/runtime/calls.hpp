@@ -18,7 +18,7 @@ enum class CallKind : std::uint8_t {
     LookupSpan = 2,
     FreeSpan = 3,
     ForgetSpan = 4,
-    FreeBlock = 5,
+    // 5 was used before the first release.
     CollectiveAllocate = 6,
     FirstToucher = 7,
     // 8 was used before the first release.
@@ -26,8 +26,23 @@ enum class CallKind : std::uint8_t {
     BlockSize = 10,
     PunchSpan = 11,
     SpanPunched = 12,
+    LoadBound = 13,
+    OpenBound = 14,
+    SyncBound = 15,
+    Unbind = 16,
+    AtomicOperate = 17,
+    AtomicWait = 18,
+    AtomicNotify = 19,
+    AtomicWake = 20,
+    NoteObjects = 21,
+    DropObjects = 22,
+    ObjectsRound = 23,
+    ObjectsRoundDone = 24,
+    FlushFrees = 25,
+    DropSpan = 26,
+    ResizeSpan = 27,
 };
-constexpr std::size_t call_kind_count = 13;
+constexpr std::size_t call_kind_count = 28;
 constexpr std::size_t call_bytes_max = 96;
 
 /// Who asked; given back with the answer.
@@ -59,7 +74,13 @@ public:
     /// Tells a rank something that needs no answer: its handler is called with a token that must not be answered.
     template <class Arguments> void tell(Rank to, CallKind kind, const Arguments &arguments) {
         static_assert(std::is_trivially_copyable_v<Arguments> && sizeof(Arguments) <= call_bytes_max);
-        send(to, kind, bytes_of(arguments));
+        post(to, kind, bytes_of(arguments));
+        engine_.kick();
+    }
+    /// As tell(), for a thread that holds a page's lock: it sends by itself (kick, wait) when it has let go.
+    template <class Arguments> void tell_later(Rank to, CallKind kind, const Arguments &arguments) {
+        static_assert(std::is_trivially_copyable_v<Arguments> && sizeof(Arguments) <= call_bytes_max);
+        post(to, kind, bytes_of(arguments));
     }
     template <class Answer> void answer(CallToken token, const Answer &value) {
         static_assert(std::is_trivially_copyable_v<Answer> && sizeof(Answer) <= call_bytes_max);
@@ -76,7 +97,7 @@ private:
     };
     static constexpr std::uint16_t slot_count = 1024;
     void ask(Rank to, CallKind kind, std::span<const std::byte> arguments, std::span<std::byte> answer);
-    void send(Rank to, CallKind kind, std::span<const std::byte> arguments);
+    void post(Rank to, CallKind kind, std::span<const std::byte> arguments);
     void send_answer(CallToken token, std::span<const std::byte> answer);
 
     Engine &engine_;

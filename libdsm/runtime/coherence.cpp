@@ -4,6 +4,7 @@
 #include "libdsm/protocol/page_wire.hpp"
 #include "libdsm/runtime/page_executor.hpp"
 #include "libdsm/runtime/page_records.hpp"
+#include "libdsm/runtime/pin_hold.hpp"
 
 #include <cstring>
 #include <mutex>
@@ -15,9 +16,13 @@ namespace {
 constexpr int eviction_tries_max = 16;
 constexpr int eviction_asks_max = 4;
 
-PageAttributes attributes_of(const memory::SpanRecord &record, PageId block, std::uint32_t node_count) {
-    return {record.generation, memory::home_of(record, block, node_count), record.block_shift,
-            static_cast<std::uint8_t>(record.homes == memory::HomePolicy::FirstTouch)};
+/// Who holds a pin waits for nobody: what it waits for may be held by another who waits for this pin.
+void check_not_pinning(const void *address) {
+    if (!holds_pin()) { return; }
+    end_job(exit_program_error,
+            "a thread that holds a pin has accessed shared memory at %p, which is not at this node: between dsm_pin() "
+            "and dsm_unpin() touch what is pinned alone",
+            address);
 }
 
 } // namespace
@@ -36,7 +41,8 @@ protocol::PageContext Coherence::context_of(const PageAttributes &attributes, Pa
     context.self = node_.topology->self_node();
     context.home = attributes.home;
     context.node_count = node_.topology->node_count();
-    context.first_touch = attributes.first_touch != 0;
+    context.first_touch = attributes.origin == PageOrigin::FirstTouch;
+    context.in_file = attributes.origin == PageOrigin::File;
     return context;
 }
 
@@ -99,37 +105,17 @@ bool Coherence::serve_fault(const void *address, bool is_write) {
     count(is_write ? engine_.statistics().write_faults : engine_.statistics().read_faults);
     bool waited = false;
     while (true) {
-        const auto record = spans_.find(offset);
-        if (!record || !memory::contains(*record, offset)) { return false; }
-        const memory::PageBlock block = memory::block_of(*record, memory::page_of(offset));
-        const PageAttributes attributes = attributes_of(*record, block.first, node_.topology->node_count());
-        PageEntry &entry = (*node_.pages)[block.first];
-        if (over_budget()) { evict_some(); }
-        entry.lock.lock();
-        if (!adopt(entry, block.first, attributes)) {
-            entry.lock.unlock();
-            spans_.forget(*record);
-            continue;
-        }
-        const protocol::PageContext context = context_of(attributes, block.first);
-        PageExecutor effects(*this, entry, block.first);
-        if (protocol::access_of(entry.state) < wanted) {
-            protocol_.on_fault(entry.state, context, wanted, now_us(), effects);
-        }
-        if (const Access access = protocol::access_of(entry.state); access >= wanted) {
-            node_.backend->map(block.first, block.page_count, access);
-            entry.used = 1;
-            protocol_.on_accessed(entry.state, context, now_us(), effects);
-            entry.lock.unlock();
+        const LockedBlock at = lock_block(offset, wanted);
+        if (at.entry == nullptr) { return false; }
+        if (try_map(at, wanted, false)) {
+            at.entry->lock.unlock();
             engine_.kick();
             if (!waited) { count(engine_.statistics().faults_served_here); }
             return true;
         }
-        Waiter waiter(*node_.wait_slots, engine_, self_);
-        waiter.add_to(entry.waiters);
-        entry.lock.unlock();
         waited = true;
-        waiter.wait({"page", block.first.value});
+        check_not_pinning(address);
+        unlock_and_wait(at);
     }
 }
 
@@ -154,7 +140,7 @@ void Coherence::on_page_record(std::span<const std::byte> record) {
     const auto wire = record.subspan(sizeof head);
     DSM_CHECK(wire.size() >= head.wire_bytes, "P1 a page record has its head", record.size());
     const protocol::PageMessage message = decoded(wire.first(head.wire_bytes));
-    const PageAttributes attributes{head.generation, head.home, head.block_shift, head.first_touch};
+    const PageAttributes attributes{head.generation, head.home, head.block_shift, head.origin};
     PageEntry &entry = (*node_.pages)[message.page];
     const std::lock_guard locked(entry.lock);
     if (!adopt(entry, message.page, attributes)) { return; } // Of an allocation that was freed.

@@ -31,7 +31,33 @@ public:
     virtual void forget(const memory::SpanRecord &record) = 0;
 };
 
+/// Who has the files of bound memory; binds.hpp.
+class FileKeeper {
+public:
+    virtual ~FileKeeper() = default;
+    /// A page of this node is wanted whose contents are in a file: Coherence::end_load() is called some time. Under the
+    /// page's lock; sends without waiting.
+    virtual void want(PageId page) = 0;
+};
+
+/// What a bound page is to its write-back.
+enum class CleanCopy : std::uint8_t {
+    Unchanged, ///< never loaded, or of the version that the file has
+    Copied,
+    Elsewhere, ///< another node has it: touch it and ask again
+};
+
 class PageExecutor;
+class Pins;
+
+/// A block of an allocation with its entry's lock held and the entry made the allocation's.
+struct LockedBlock {
+    PageEntry *entry; ///< nullptr: no block, nothing is locked
+    int error;        ///< then: EINVAL, the address is in no allocation; EACCES, it may not be written
+    memory::SpanRecord record;
+    memory::PageBlock block;
+    protocol::PageContext context;
+};
 
 class Coherence final : public RecordService, public TimerHandler, public memory::RightsLedger {
 public:
@@ -39,6 +65,23 @@ public:
 
     /// A fault of this thread at an address of the segment. False: the address is in no allocation.
     bool serve_fault(const void *address, bool is_write);
+
+    // Blocks that somebody wants without a fault (coherence_blocks.cpp). Any thread.
+    /// The block at an offset for `wanted`; may wait for a message about its span. Unlock `entry->lock` when done.
+    LockedBlock lock_block(memory::SegmentOffset offset, Access wanted);
+    /// Gives this rank access if the node has it, and otherwise asks for it. False: not here yet. The entry is locked.
+    bool try_map(const LockedBlock &at, Access wanted, bool is_hint);
+    /// Pins the block and maps it, or asks for what is missing (S11). The entry is locked.
+    bool try_pin(const LockedBlock &at, Access wanted);
+    /// Ends a pin of a block of a span of that generation. It may be gone: who freed it has ended the pin.
+    void unpin(PageId block, std::uint32_t generation);
+    /// Unlocks the entry and waits until something has changed about it.
+    void unlock_and_wait(const LockedBlock &at);
+    /// Drops the node's copy if it is not the authoritative one. The entry is locked.
+    void drop_copy(const LockedBlock &at);
+    /// Whether a pin of the block keeps others waiting now.
+    bool keeps_others(PageId block);
+
     /// Drops everything that this node has of a span: the first step of its end. Any thread; does not wait for others.
     /// The frames go with Spans' second step, when no other node can write into them any more.
     void kill_span(const memory::SpanRecord &record);
@@ -54,6 +97,20 @@ public:
     void on_record(std::int32_t from_rank, std::span<const std::byte> record) override;
     void on_timer(std::uint64_t key) override;
     memory::RankRights &rights_of(PageId page) override;
+    bool must_keep(PageId first, std::size_t count) override;
+    void set_pins(const Pins &pins) { pins_ = &pins; }
+
+    // Pages of bound files, at their home's keeper (coherence_files.cpp).
+    void set_files(FileKeeper &files) { files_ = &files; }
+    /// The page's frame is about to be filled. False: it was filled before, or its span is gone.
+    bool begin_load(const memory::SpanRecord &record, PageId page);
+    /// The frame holds the file's bytes.
+    void end_load(PageId page);
+    /// Copies the page unless its version is `known`. `version` becomes the copy's; no_version if the page may change
+    /// without a new one.
+    CleanCopy copy_clean(const memory::SpanRecord &record, PageId page, std::uint64_t known, std::byte *into,
+                         std::uint64_t &version);
+    static constexpr std::uint64_t no_version = ~std::uint64_t{0};
 
     /// What is known about a page, for reports.
     void describe(PageId page) const;
@@ -80,6 +137,8 @@ private:
     Node &node_;
     Engine &engine_;
     SpanFinder &spans_;
+    const Pins *pins_ = nullptr;
+    FileKeeper *files_ = nullptr;
     protocol::SequentialProtocol protocol_;
     Rank self_;
 

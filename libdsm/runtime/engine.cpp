@@ -260,8 +260,8 @@ Nanoseconds Engine::until_timer(Nanoseconds sleep_ns) const {
     return next == Timers::never ? sleep_ns : std::clamp<Nanoseconds>(next - now_ns(), shortest_sleep_ns, sleep_ns);
 }
 
-void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
-                        int &round) {
+void Engine::wait_round(Wait &wait, std::uint32_t seen) {
+    int &round = wait.round;
     if (drive()) {
         round = 0;
         return;
@@ -277,10 +277,11 @@ void Engine::wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint
         Nanoseconds sleep = sleep_ns(round - spins_ - 1, waiter_sleep_ns);
         // Timers are the progress thread's, unless it sleeps past the next one.
         if (timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst)) { sleep = until_timer(sleep); }
-        if (sleep_on(*own_bell_, seen, bit, sleep)) { count(statistics_.wake_ups); }
-        look_at_long_wait(subject, began_ns);
+        if (wait.deadline_ns != no_deadline) { sleep = std::clamp<Nanoseconds>(wait.deadline_ns - now_ns(), 0, sleep); }
+        if (sleep_on(*own_bell_, seen, wait.bit, sleep)) { count(statistics_.wake_ups); }
+        look_at_long_wait(wait.subject, wait.began_ns);
     }
-    if ((round & 0x3ff) < rounds_behind_a_driver) { look_at_long_wait(subject, began_ns); }
+    if ((round & 0x3ff) < rounds_behind_a_driver) { look_at_long_wait(wait.subject, wait.began_ns); }
 }
 
 void Engine::look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns) {

@@ -87,7 +87,14 @@ public:
     bool drive();
 
     /// Waits until ready() is true, working meanwhile. `bit` is the one with which wake() reaches this thread.
-    template <class Ready> void wait(const WaitSubject &subject, std::uint32_t bit, Ready ready);
+    template <class Ready> void wait(const WaitSubject &subject, std::uint32_t bit, Ready ready) {
+        wait_until(subject, bit, no_deadline, ready);
+    }
+    /// The same until a moment of now_ns() at the latest: true when ready() was true, also when it was so at the last
+    /// look after the moment; false otherwise. Nobody need ring for the wait to end in time.
+    template <class Ready>
+    bool wait_until(const WaitSubject &subject, std::uint32_t bit, Nanoseconds deadline_ns, Ready ready);
+    static constexpr Nanoseconds no_deadline = INT64_MAX;
     /// A bit for a thread that is going to wait.
     std::uint32_t next_bit() { return 1U << (bit_counter_.fetch_add(1, std::memory_order_relaxed) % waiter_bit_count); }
     /// Wakes the thread of a rank of this host that waits with the bit.
@@ -115,9 +122,16 @@ private:
     void run_timers();
     void progress_loop();
     static void sent(void *engine, Rank to);
-    /// One round of a wait that was not ready: works or sleeps. `round` counts the rounds without work.
-    void wait_round(const WaitSubject &subject, std::uint32_t bit, std::uint32_t seen, Nanoseconds began_ns,
-                    int &round);
+    /// A wait that was not ready yet.
+    struct Wait {
+        const WaitSubject &subject;
+        std::uint32_t bit;
+        Nanoseconds deadline_ns;
+        Nanoseconds began_ns; ///< 0 until the first look in vain
+        int round;            ///< rounds without work
+    };
+    /// One round of a wait: works or sleeps.
+    void wait_round(Wait &wait, std::uint32_t seen);
     void look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns);
     Nanoseconds sleep_ns(int idle_rounds, Nanoseconds longest_ns) const;
     Nanoseconds until_timer(Nanoseconds sleep_ns) const;
@@ -153,17 +167,20 @@ private:
     std::thread progress_;
 };
 
-template <class Ready> void Engine::wait(const WaitSubject &subject, std::uint32_t bit, Ready ready) {
-    int round = 0;
-    Nanoseconds began_ns = 0;
+template <class Ready>
+bool Engine::wait_until(const WaitSubject &subject, std::uint32_t bit, Nanoseconds deadline_ns, Ready ready) {
+    Wait wait{subject, bit, deadline_ns, 0, 0};
     while (true) {
         const std::uint32_t seen = bell_word();
-        if (ready()) {
-            if (began_ns != 0) { leave(); }
-            return;
+        // The clock is read first: what is ready at the deadline counts.
+        const bool is_late = deadline_ns != no_deadline && now_ns() >= deadline_ns;
+        const bool is_ready = ready();
+        if (is_ready || is_late) {
+            if (wait.began_ns != 0) { leave(); }
+            return is_ready;
         }
-        if (began_ns == 0) { began_ns = now_ns(); }
-        wait_round(subject, bit, seen, began_ns, round);
+        if (wait.began_ns == 0) { wait.began_ns = now_ns(); }
+        wait_round(wait, seen);
     }
 }
 

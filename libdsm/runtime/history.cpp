@@ -14,6 +14,10 @@ void PageHistory::note(void *history, const protocol::PageContext &context, cons
     Change &change = self.changes_[self.next_.fetch_add(1, std::memory_order_relaxed) % changes_max];
     change = {context.page.value,           now_ns(), before.access,         access,
               protocol::pending_of(before), pending,  protocol::owns(before)};
+    DSM_LOG(protocol, debug, "page %llu: access %s -> %s, pending %s -> %s%s",
+            static_cast<unsigned long long>(context.page.value), protocol::name_of(before.access),
+            protocol::name_of(access), protocol::name_of(protocol::pending_of(before)), protocol::name_of(pending),
+            protocol::owns(before) ? ", owner" : "");
 }
 
 void PageHistory::print(PageId page) const {

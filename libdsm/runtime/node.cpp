@@ -31,7 +31,9 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
     spans = place(memory::SpanCache::region_bytes(chunks));
     heap = place(memory::NodeHeap::region_bytes(chunks));
     sets = place(protocol::SetPool::bytes_for(set_chunks));
-    sync = place(SyncMemory::region_bytes());
+    sync = place(sizeof(SyncMemory));
+    objects = place(SyncTable::region_bytes(segment_bytes));
+    areas_grew = place(sizeof *Node::areas_grew);
 }
 
 void Node::map_tables() {
@@ -45,6 +47,8 @@ void Node::map_tables() {
     heap.emplace(base + layout.heap, chunk_count(), heap_reserve_chunks);
     sets.emplace(base + layout.sets, protocol::SetPool::bytes_for(set_chunks));
     sync = reinterpret_cast<SyncMemory *>(base + layout.sync);
+    objects.emplace(base + layout.objects, segment.bytes());
+    areas_grew = reinterpret_cast<std::atomic<std::uint32_t> *>(base + layout.areas_grew);
 }
 
 } // namespace dsm::rt

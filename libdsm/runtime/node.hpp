@@ -13,6 +13,7 @@
 #include "libdsm/runtime/bulk.hpp"
 #include "libdsm/runtime/frame_ledger.hpp"
 #include "libdsm/runtime/page_table.hpp"
+#include "libdsm/runtime/sync_table.hpp"
 #include "libdsm/runtime/topology.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
 
@@ -24,7 +25,8 @@ namespace dsm::rt {
 /// Where the tables lie in the node's shared region. Equal in all ranks, since it follows from the segment's size.
 struct TableLayout {
     explicit TableLayout(std::size_t segment_bytes);
-    std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0;
+    std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0,
+                objects = 0, areas_grew = 0;
     std::size_t total = 0;
 };
 
@@ -50,6 +52,9 @@ public:
     std::optional<memory::NodeHeap> heap;
     std::optional<protocol::SetPool> sets;
     SyncMemory *sync = nullptr;
+    std::optional<SyncTable> objects;
+    /// One node: near the kernel's limit, some rank has opened more of its view than was asked for.
+    std::atomic<std::uint32_t> *areas_grew = nullptr;
 
     std::unique_ptr<memory::FaultBackend> backend; ///< none with one node
     std::optional<memory::AreaMapper> areas;       ///< with one node only

@@ -14,9 +14,9 @@
 namespace dsm::rt {
 namespace {
 
-constexpr std::array known_names = {"DSM_FAULT",          "DSM_BULK",         "DSM_PROGRESS",
-                                    "DSM_RANKS_PER_NODE", "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE",
-                                    "DSM_CACHE",          "DSM_TIMEOUT",      "DSM_LOG"};
+constexpr std::array known_names = {"DSM_FAULT",        "DSM_BULK",         "DSM_PROGRESS", "DSM_RANKS_PER_NODE",
+                                    "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE", "DSM_CACHE",    "DSM_TIMEOUT",
+                                    "DSM_LOG",          "DSM_CORE"};
 
 constexpr std::size_t segment_bytes_min = std::size_t{64} << 20;
 constexpr std::size_t segment_bytes_max = std::size_t{16} << 40;
@@ -98,6 +98,22 @@ public:
         value = parsed;
     }
 
+    void log_levels(const char *name, LogLevels &levels) {
+        const char *text = std::getenv(name);
+        if (text == nullptr || parse_log_levels(text, levels)) { return; }
+        const auto listed = [](const auto &words) {
+            std::string list;
+            for (const char *word : words) {
+                if (!list.empty()) { list += '|'; }
+                list += word;
+            }
+            return list;
+        };
+        complain(name, text,
+                 (listed(log_level_names) + ", or PART=LEVEL with " + listed(log_part_names) + ", separated by commas")
+                     .c_str());
+    }
+
 private:
     static bool parse_bytes(std::string_view text, std::size_t &value) {
         const char *end = text.data() + text.size();
@@ -121,15 +137,17 @@ private:
     std::string &error_;
 };
 
-void warn_of_unknown_names() {
+std::vector<std::string> unknown_names() {
+    std::vector<std::string> unknown;
     for (char **entry = environ; *entry != nullptr; ++entry) {
         const std::string_view line(*entry);
         if (!line.starts_with("DSM_")) { continue; }
         const std::string_view name = line.substr(0, line.find('='));
         bool known = false;
         for (const char *candidate : known_names) { known = known || name == candidate; }
-        if (!known) { log_line("unknown variable %.*s is ignored", static_cast<int>(name.size()), name.data()); }
+        if (!known) { unknown.emplace_back(name); }
     }
+    return unknown;
 }
 
 } // namespace
@@ -140,10 +158,7 @@ OptionsResult read_options() {
     Reader reader(result.error);
     using std::array;
     using std::pair;
-    reader.choice("DSM_LOG",
-                  array{pair{"error", LogLevel::error}, pair{"warn", LogLevel::warn}, pair{"info", LogLevel::info},
-                        pair{"debug", LogLevel::debug}},
-                  options.log);
+    reader.log_levels("DSM_LOG", options.log);
     reader.choice("DSM_FAULT",
                   array{pair{"auto", FaultChoice::automatic}, pair{"userfaultfd", FaultChoice::userfaultfd},
                         pair{"mprotect", FaultChoice::mprotect}},
@@ -156,12 +171,14 @@ OptionsResult read_options() {
                   array{pair{"auto", ProgressChoice::automatic}, pair{"poll", ProgressChoice::poll},
                         pair{"event", ProgressChoice::event}},
                   options.progress);
+    reader.choice("DSM_CORE", array{pair{"none", CoreChoice::none}, pair{"present", CoreChoice::present}},
+                  options.core);
     reader.whole_number("DSM_RANKS_PER_NODE", 1, ranks_per_node_max, options.ranks_per_node);
     reader.bytes("DSM_SEGMENT_SIZE", segment_bytes_min, segment_bytes_max, area_bytes, options.segment_bytes);
     reader.address("DSM_SEGMENT_BASE", options.segment_base);
     reader.bytes("DSM_CACHE", cache_bytes_min, segment_bytes_max, 4096, options.cache_bytes);
     reader.number("DSM_TIMEOUT", 0, timeout_s_max, "seconds from 0 (never) to 1000000", options.timeout_s);
-    if (options.log >= LogLevel::warn) { warn_of_unknown_names(); }
+    result.unknown_names = unknown_names();
     return result;
 }
 

@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace dsm::rt {
 
 enum class FaultChoice { automatic, userfaultfd, mprotect };
 enum class BulkChoice { automatic, direct, rma, am };
 enum class ProgressChoice { automatic, poll, event };
+enum class CoreChoice { none, present };
 
 struct Options {
     FaultChoice fault = FaultChoice::automatic;
@@ -22,15 +24,17 @@ struct Options {
     std::uintptr_t segment_base = 0;                  ///< 0: the first candidate that is free in every rank
     std::size_t cache_bytes = 0;                      ///< frames of a node; 0: chosen from the host's memory
     double timeout_s = 60;                            ///< a peer's silence that ends the job; 0: never
-    LogLevel log = LogLevel::warn;
+    CoreChoice core = CoreChoice::none;
+    LogLevels log = log_levels_of(LogLevel::warn);
 };
 
 struct OptionsResult {
     Options options;
     std::string error; ///< empty, or the sentence that names the variable, its value and what it may be
+    std::vector<std::string> unknown_names; ///< variables that begin with DSM_ and that libdsm does not know
 };
 
-/// Reads the environment. Variables that begin with DSM_ and that libdsm does not know are named in a warning.
+/// Reads the environment.
 OptionsResult read_options();
 
 } // namespace dsm::rt

@@ -39,7 +39,7 @@ void PageExecutor::send(NodeId to, const protocol::PageMessage &message) {
     const Rank agent = coherence_.node_.topology->agent(to, page_.value);
     PageRecordHead head{Service::Page,
                         attributes_.block_shift,
-                        attributes_.first_touch,
+                        attributes_.origin,
                         0,
                         attributes_.generation,
                         attributes_.home,

@@ -18,6 +18,7 @@ public:
     void set_timer(protocol::TimeUs at) override;
     void freed() override {}
     void wake_waiters() override;
+    void load() override { coherence_.files_->want(page_); }
 
 private:
     void send_bytes(NodeId to, Rank agent, std::span<const std::byte> head, std::span<const std::byte> wire);

@@ -13,7 +13,7 @@ namespace dsm::rt {
 struct PageRecordHead {
     Service service;
     std::uint8_t block_shift;
-    std::uint8_t first_touch;
+    PageOrigin origin;
     std::uint8_t in_place; ///< the bytes were put into the frame before this record was sent
     std::uint32_t generation;
     NodeId home;

@@ -13,12 +13,19 @@
 
 namespace dsm::rt {
 
+/// What the pages of an allocation begin as.
+enum class PageOrigin : std::uint8_t {
+    Zeros,
+    FirstTouch, ///< zeros, and who comes first owns them
+    File,       ///< of which the home's node loads them
+};
+
 /// What a message about a page says about its allocation, so that a node that never looked it up can handle it.
 struct PageAttributes {
     std::uint32_t generation; ///< of the allocation: grows with every one, so that late messages are known as such
     NodeId home;
     std::uint8_t block_shift;
-    std::uint8_t first_touch;
+    PageOrigin origin;
     friend bool operator==(const PageAttributes &, const PageAttributes &) = default;
 };
 

@@ -24,7 +24,7 @@ PhaseWatch::PhaseWatch(double timeout_s) : timeout_s_(timeout_s) {
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error &) {
-        DSM_LOG(info, "no thread can be had to watch the start and the end"); // Who needs one later says so.
+        DSM_LOG(start, info, "no thread can be had to watch the start and the end"); // Who needs one later says so.
     }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

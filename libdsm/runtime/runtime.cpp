@@ -1,6 +1,7 @@
 // Start, end, and the way from a fault to the part that serves it.
 #include "libdsm/runtime/runtime.hpp"
 
+#include "libdsm/memory/core_files.hpp"
 #include "libdsm/memory/mprotect_backend.hpp"
 #include "libdsm/runtime/agreement.hpp"
 #include "libdsm/runtime/phase_watch.hpp"
@@ -10,6 +11,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <dsm/api.h>
+#include <dsm/debug.h>
 #include <unistd.h>
 
 namespace dsm::rt {
@@ -25,22 +28,31 @@ struct SharedChoices {
     int ranks_per_node;
     FaultChoice fault;
     BulkChoice bulk;
-    int reserved;
+    int library_version;
     friend bool operator==(const SharedChoices &, const SharedChoices &) = default;
 };
 
 void check_choices(transport::Transport &transport, const Options &options) {
-    const SharedChoices mine{options.segment_bytes,
-                             options.segment_base,
-                             options.cache_bytes,
-                             options.ranks_per_node,
-                             options.fault,
-                             options.bulk,
-                             0};
+    const SharedChoices mine{options.segment_bytes, options.segment_base, options.cache_bytes, options.ranks_per_node,
+                             options.fault,         options.bulk,         DSM_VERSION};
     const auto all = gather(transport, mine);
+    agree(transport, all[0].library_version == DSM_VERSION ? 0 : EINVAL,
+          "the library of this rank is not of the same version as that of rank 0");
     agree(transport, all[0] == mine ? 0 : EINVAL,
           "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same "
           "in all ranks");
+}
+
+void warn_of(const std::vector<std::string> &unknown_names) {
+    for (const std::string &name : unknown_names) {
+        DSM_LOG(start, warn, "unknown variable %s is ignored", name.c_str());
+    }
+}
+
+void forget_crashes() {
+    memory::stop_including_frames();
+    memory::uninstall_fault_handlers();
+    dsm_debug_segment = {};
 }
 
 void end_transport(int exit_code) {
@@ -55,15 +67,15 @@ Runtime *Runtime::running() { return the_runtime.load(std::memory_order_acquire)
 
 Runtime::Runtime(std::unique_ptr<transport::Transport> transport, const OptionsResult &options)
     : transport_(std::move(transport)) {
-    set_log_level(options.options.log);
     set_log_rank(transport_->rank().value);
     try {
         agree(*transport_, options.error.empty() ? 0 : EINVAL, options.error);
+        if (transport_->rank().value == 0) { warn_of(options.unknown_names); }
         check_choices(*transport_, options.options);
         build(options.options);
     } catch (const StartFailure &) {
         the_runtime.store(nullptr);
-        memory::uninstall_fault_handlers();
+        forget_crashes();
         if (engine_) { engine_->stop(); }
         transport_->finalize();
         set_log_rank(-1);
@@ -85,14 +97,22 @@ void Runtime::build(const Options &options) {
     }
     calls_ = std::make_unique<Calls>(*engine_, topology_.self());
     spans_ = std::make_unique<Spans>(node_, *engine_, *calls_);
-    memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_);
+    drops_ = std::make_unique<SyncDrops>(node_, *engine_, *calls_, *spans_);
+    spans_->set_drops(drops_.get());
+    memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_, *drops_);
     sync_ = std::make_unique<Synchronisation>(node_, *engine_);
+    atomics_ = std::make_unique<Atomics>(node_, *engine_, *calls_, *spans_);
+    home_objects_ = std::make_unique<HomeObjects>(node_, *engine_, *sync_);
+    names_ = std::make_unique<Names>(node_, *engine_);
     liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
         spans_->set_coherence(coherence_.get());
         memory_->set_coherence(coherence_.get());
-        engine_->set_chore([this] { return coherence_->keep_budget(); });
+        engine_->set_chore([this] {
+            pins_->watch();
+            return coherence_->keep_budget();
+        });
         choose_backend(node_, *transport_, options, *coherence_);
     } else {
         struct NoLedger final : memory::RightsLedger {
@@ -103,10 +123,24 @@ void Runtime::build(const Options &options) {
         choose_backend(node_, *transport_, options, none);
     }
     choose_bulk(node_, *transport_, options);
+    binds_ = std::make_unique<Binds>(node_, *engine_, *calls_, *spans_);
+    if (coherence_) {
+        coherence_->set_files(*binds_);
+        binds_->set_coherence(coherence_.get());
+    }
+    ranges_ = std::make_unique<RangeAccess>(node_, *engine_, *spans_, coherence_.get(), *this);
+    pins_ = std::make_unique<Pins>(node_, *engine_, *ranges_, coherence_.get(), options.timeout_s);
+    if (coherence_) { coherence_->set_pins(*pins_); }
+    codes_.collect();
     the_runtime.store(this, std::memory_order_release);
     set_job_ender(&end_transport);
     set_failure_reporter(&Runtime::describe_failure);
+    dsm_debug_segment = {reinterpret_cast<std::uint64_t>(node_.segment.base()), node_.segment.bytes(),
+                         reinterpret_cast<std::uint64_t>(node_.frames.service_view())};
     auto installed = memory::install_fault_handlers(&Runtime::on_fault);
+    if (installed.ok() && options.core == CoreChoice::present) {
+        installed = memory::include_frames_in_core_files(node_.segment, node_.frames);
+    }
     agree(*transport_, installed.ok() ? 0 : installed.failure().error,
           installed.ok() ? "" : installed.failure().reason);
     set_lock_patience(static_cast<Nanoseconds>(options.timeout_s * 1e9));
@@ -114,26 +148,29 @@ void Runtime::build(const Options &options) {
     transport_->barrier();
     engine_->start();
     if (topology_.self().value == 0) {
-        DSM_LOG(info, "%d ranks, %u nodes, transport %s, faults by %s, progress by %s", topology_.rank_count(),
+        DSM_LOG(start, info, "%d ranks, %u nodes, transport %s, faults by %s, progress by %s", topology_.rank_count(),
                 topology_.node_count(), transport_->name(), backend_name(), engine_->polling() ? "polling" : "events");
     }
     for (std::uint16_t node = 0; node < topology_.node_count(); ++node) {
         if (NodeId{node} == topology_.self_node()) { continue; }
-        DSM_LOG(info, "bytes to node %u by %s", node, name_of(node_.bulk.to(NodeId{node})));
+        DSM_LOG(start, info, "bytes to node %u by %s", node, name_of(node_.bulk.to(NodeId{node})));
     }
 }
 
 Runtime::~Runtime() { the_runtime.store(nullptr); }
 
-void Runtime::finish() {
+int Runtime::finish() {
+    memory_->finish();
     sync_->barrier_all();
+    const int error_of_files = binds_->finish();
+    if (!node_.solo()) { sync_->barrier_all(); } // Others may still be fetching what this rank has written.
     PhaseWatch watch(timeout_s_);
     watch.enter("dsm_finalize, which all ranks have entered", PhaseWatch::AtLimit::EndJob);
     engine_->stop();
     forget_seats();
     // From here on this thread alone polls, inside the transport's collective end.
     while (engine_->drive()) {}
-    memory::uninstall_fault_handlers();
+    forget_crashes();
     the_runtime.store(nullptr);
     if (auto *mprotect = dynamic_cast<memory::MprotectBackend *>(node_.backend.get())) {
         transport_->barrier();
@@ -143,6 +180,7 @@ void Runtime::finish() {
     engine_->end_transport();
     set_job_ender(nullptr);
     set_log_rank(-1);
+    return error_of_files;
 }
 
 memory::FaultVerdict Runtime::on_fault(const memory::Fault &fault) noexcept {
@@ -175,17 +213,59 @@ memory::FaultVerdict Runtime::serve(const memory::Fault &fault) {
         if (fault.signal == SIGBUS) {
             end_job(exit_machine_failed, "no memory for shared memory at %p", fault.address);
         }
+        if (record->kind == memory::SpanKind::Bound) { return serve_bound(*record, fault); }
         node_.areas->open(fault.address, node_.address_of(memory::offset_of(record->first) + record->bytes));
         return memory::FaultVerdict::Served;
     }
+    check_not_in_mpi(fault); // Waiting for other nodes inside MPI would need MPI.
     if (fault.signal != node_.backend->fault_signal()) {
         end_job(exit_machine_failed, "no memory for shared memory at %p (signal %d)", fault.address, fault.signal);
     }
     bool is_write = fault.kind == memory::FaultKind::Write;
     if (fault.kind == memory::FaultKind::Unknown) { is_write = coherence_->readable_here(fault.address); }
     if (coherence_->serve_fault(fault.address, is_write)) { return memory::FaultVerdict::Served; }
-    report_outside(fault);
+    report_refused(fault);
     return memory::FaultVerdict::NotOurs;
+}
+
+/// With one node an area of a bound file is loaded before it is opened, and open for reading alone until it is written.
+memory::FaultVerdict Runtime::serve_bound(const memory::SpanRecord &record, const memory::Fault &fault) {
+    check_not_in_mpi(fault); // The rank that loads is asked by message.
+    // Where the machine does not tell reads and writes apart, the first fault is taken for a read, the next is a write.
+    const bool is_write = fault.kind == memory::FaultKind::Write ||
+                          (fault.kind == memory::FaultKind::Unknown && node_.areas->is_open(fault.address));
+    if (is_write && record.read_only != 0) {
+        report_refused(fault);
+        return memory::FaultVerdict::NotOurs;
+    }
+    const PageId page = node_.segment.page_of(fault.address);
+    if (!binds_->open_area(record, page, is_write)) { return memory::FaultVerdict::Served; } // Gone: it faults again.
+    node_.areas->open(fault.address, node_.address_of(memory::offset_of(record.first) + record.bytes),
+                      is_write ? memory::open_protection : PROT_READ);
+    return memory::FaultVerdict::Served;
+}
+
+/// MPI cannot be entered again from inside it, which serving a fault there would do.
+void Runtime::check_not_in_mpi(const memory::Fault &fault) {
+    const char *library = codes_.mpi_library_of(fault);
+    if (library == nullptr) { return; }
+    end_job(exit_program_error,
+            "MPI was given shared memory, and has touched it at %p, in %s: link dsm_pmpi, or give MPI private memory "
+            "(docs/mpi-and-system-calls.md)",
+            fault.address, library);
+}
+
+void Runtime::open_area(void *address, bool is_write) {
+    const auto kind = is_write ? memory::FaultKind::Write : memory::FaultKind::Read;
+    static_cast<void>(serve({address, nullptr, kind, SIGSEGV, false}));
+}
+
+void Runtime::report_refused(const memory::Fault &fault) {
+    const auto offset = node_.offset_of(fault.address);
+    const auto record = node_.spans->lookup(memory::chunk_of(offset));
+    if (!record || !memory::contains(*record, offset)) { return report_outside(fault); }
+    log_line("a write to memory that is bound read-only: address %p, from instruction %p", fault.address,
+             fault.instruction);
 }
 
 void Runtime::report_outside(const memory::Fault &fault) {
@@ -213,6 +293,8 @@ void Runtime::describe_subject(const WaitSubject &subject) {
     if (page && runtime->coherence_) {
         runtime->coherence_->describe(PageId{subject.subject});
         runtime->history_.print(PageId{subject.subject});
+    } else if (runtime->home_objects_->describe(subject)) {
+        return;
     } else if (subject.what[0] != 'a') { // "answer of rank": its name says all.
         runtime->sync_->describe(subject);
     }

@@ -35,24 +35,55 @@ int error_of(HeapStatus status) {
 
 } // namespace
 
-SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans)
-    : node_(node), engine_(engine), calls_(calls), spans_(spans) {
+SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops)
+    : node_(node), engine_(engine), calls_(calls), spans_(spans), drops_(drops),
+      caches_(*node.heap, [this] { return_chunks(); }),
+      remote_frees_(node, engine, drops, [this] { return_chunks(); }) {
     for (CallKind kind :
-         {CallKind::FreeBlock, CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::FirstToucher}) {
+         {CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::FirstToucher, CallKind::FlushFrees}) {
         calls_.handle(kind, *this);
     }
 }
 
-BlockResult SharedMemory::allocate(std::size_t bytes) { return allocate_aligned(16, bytes); }
+void SharedMemory::set_coherence(Coherence *coherence) {
+    coherence_ = coherence;
+    remote_frees_.chain_timer(*coherence);
+}
+
+void SharedMemory::finish() {
+    remote_frees_.drain();
+    caches_.end();
+    return_chunks();
+}
+
+BlockResult SharedMemory::allocate(std::size_t bytes) { return allocate_aligned(memory::block_granule_bytes, bytes); }
 
 BlockResult SharedMemory::allocate_aligned(std::size_t alignment, std::size_t bytes) {
     if (!std::has_single_bit(alignment)) { return {nullptr, EINVAL}; }
-    while (true) {
-        const memory::HeapBlock block = node_.heap->allocate_aligned(std::max<std::size_t>(alignment, 16), bytes);
-        if (block.status == HeapStatus::Ok) { return {node_.address_of(block.offset), 0}; }
+    if (const auto size_class = memory::small_class_for(alignment, bytes)) { return allocate_small(*size_class); }
+    for (bool may_grow = true;;) {
+        const memory::HeapBlock block = node_.heap->allocate_aligned(alignment, bytes);
+        if (block.status == HeapStatus::Ok) {
+            count(allocations_);
+            return {node_.address_of(block.offset), 0};
+        }
         if (block.status == HeapStatus::TooLarge) { return allocate_big(alignment, bytes); }
-        if (block.status != HeapStatus::NeedChunk) { return {nullptr, EINVAL}; }
-        if (!grow_heap()) { return {nullptr, ENOMEM}; }
+        if (!may_grow) { return {nullptr, ENOMEM}; }
+        may_grow = grow_heap(); // If not, what was collected for it may do.
+    }
+}
+
+BlockResult SharedMemory::allocate_small(memory::SizeClass size_class) {
+    memory::HeapCache *cache = caches_.mine();
+    for (bool may_grow = true;;) {
+        const memory::HeapBlock block =
+            cache != nullptr ? cache->allocate(size_class) : node_.heap->allocate(shape_of(size_class).block_bytes);
+        if (block.status == HeapStatus::Ok) {
+            if (cache == nullptr) { count(allocations_); }
+            return {node_.address_of(block.offset), 0};
+        }
+        if (!may_grow) { return {nullptr, ENOMEM}; }
+        may_grow = grow_heap();
     }
 }
 
@@ -63,20 +94,27 @@ BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes)
         node_.topology->self_node(),     page_shift,         memory::MemoryKind::Sequential};
     const auto alignment_chunks =
         static_cast<std::uint32_t>(std::max<std::size_t>(alignment >> memory::chunk_shift, 1));
-    const SpanAnswer answer = spans_.allocate(attributes, alignment_chunks);
+    SpanAnswer answer = spans_.allocate(attributes, alignment_chunks);
+    if (answer.error == ENOMEM) {
+        collect_free_memory();
+        answer = spans_.allocate(attributes, alignment_chunks);
+    }
     if (answer.error != 0) { return {nullptr, answer.error}; }
+    count(allocations_);
+    count(spans_allocated_);
     return {node_.address_of(memory::offset_of(answer.record.first)), 0};
 }
 
-/// Gets the heap one more chunk. The pages of a heap chunk have their home at this node, where they are used most.
-/// The lock of growth is never held over the wait: at worst two threads fetch a chunk each, and one is kept in reserve.
+/// Gets the heap one more chunk; false when there is none to be had. The pages of a heap chunk have their home at this
+/// node, where they are used most. The lock of growth is never held over the wait: at worst two threads fetch a chunk
+/// each, and one is kept in reserve.
 bool SharedMemory::grow_heap() {
     const memory::SpanAttributes attributes{
         memory::chunk_bytes,         SpanKind::HeapChunk, node_.topology->self_node(),   memory::HomePolicy::One,
         node_.topology->self_node(), page_shift,          memory::MemoryKind::Sequential};
     SpanAnswer answer = spans_.allocate(attributes, 1);
-    if (answer.error != 0 && node_.heap->trim()) {
-        return_chunks();
+    if (answer.error == ENOMEM) {
+        collect_free_memory();
         answer = spans_.allocate(attributes, 1);
     }
     if (answer.error != 0) { return false; }
@@ -84,12 +122,23 @@ bool SharedMemory::grow_heap() {
     return true;
 }
 
+/// The last resort: what this thread holds goes back, frees that are under way to their owners arrive, and chunks that
+/// hold nothing are given up.
+void SharedMemory::collect_free_memory() {
+    if (memory::HeapCache *cache = caches_.mine()) { cache->give_back_all(); }
+    for (std::int32_t rank = 0; !node_.solo() && rank < node_.topology->rank_count(); ++rank) {
+        calls_.call<int>(Rank{rank}, CallKind::FlushFrees, 0);
+    }
+    node_.heap->trim();
+    return_chunks();
+}
+
+/// Chunks that the heap has given up go back to the directory. Any thread, the driver too: nothing is waited for.
 void SharedMemory::return_chunks() {
     while (const auto chunk = node_.heap->take_released_chunk()) {
-        const auto record = spans_.find(memory::offset_of(*chunk));
+        const auto record = node_.spans->lookup(*chunk);
         DSM_CHECK(record.has_value(), "A3 a heap chunk is a live span", chunk->value);
-        const int error = spans_.free(*record);
-        DSM_CHECK(error == 0, "A3 a heap chunk is a live span", chunk->value);
+        spans_.give_back(*record);
     }
 }
 
@@ -103,56 +152,91 @@ BlockResult SharedMemory::allocate_zeroed(std::size_t count, std::size_t bytes) 
 }
 
 SharedMemory::BlockAnswer SharedMemory::size_of(void *block) {
+    if (!node_.segment.contains(block)) { return {EINVAL, 0, 0}; }
     const memory::SegmentOffset offset = node_.offset_of(block);
-    const auto record = spans_.find(offset);
-    if (!record) { return {EINVAL, 0, 0}; }
+    const memory::HeapBlock found = node_.heap->find(offset);
+    if (found.status != HeapStatus::NotOurChunk) { return {error_of(found.status), 0, found.bytes}; }
+    auto record = spans_.find(offset);
+    if (record && record->kind == SpanKind::BigBlock) { record = spans_.find_now(offset); }
+    if (!record || record->kind == SpanKind::Bound) { return {EINVAL, 0, 0}; }
     if (record->kind != SpanKind::HeapChunk) {
         return {memory::offset_of(record->first) == offset ? 0 : EINVAL, 0, record->bytes};
     }
-    if (record->owner != node_.topology->self_node()) {
-        return calls_.call<BlockAnswer>(node_.topology->first_rank_of(record->owner), CallKind::BlockSize,
-                                        BlockQuery{offset});
-    }
-    const memory::HeapBlock found = node_.heap->find(offset);
-    return {error_of(found.status), 0, found.bytes};
+    if (record->owner == node_.topology->self_node()) { return {EALREADY, 0, 0}; } // given up a moment ago
+    remote_frees_.drain(); // It may be among what this rank has freed.
+    return calls_.call<BlockAnswer>(node_.topology->first_rank_of(record->owner), CallKind::BlockSize,
+                                    BlockQuery{offset});
+}
+
+std::size_t SharedMemory::usable_size(void *block) {
+    const BlockAnswer answer = block != nullptr ? size_of(block) : BlockAnswer{EINVAL, 0, 0};
+    return answer.error == 0 ? answer.bytes : 0;
 }
 
 BlockResult SharedMemory::reallocate(void *block, std::size_t bytes) {
     if (block == nullptr) { return allocate(bytes); }
     const BlockAnswer old = size_of(block);
     if (old.error != 0) { end_job(exit_program_error, "dsm_realloc(%p): %s", block, text_of(old.error)); }
-    const memory::SegmentOffset offset = node_.offset_of(block);
-    if (old.bytes < memory::big_bytes_min && node_.heap->resize_in_place(offset, bytes) == HeapStatus::Ok) {
-        return {block, 0};
-    }
+    if (resize_in_place(node_.offset_of(block), old.bytes, bytes)) { return {block, 0}; }
     const BlockResult fresh = allocate(bytes);
     if (fresh.block == nullptr) { return fresh; }
-    std::memcpy(fresh.block, block, std::min<std::size_t>(bytes, old.bytes));
+    // Page by page from front to back, so that of both blocks only the pages at work need be at this node.
+    const std::size_t kept = std::min<std::size_t>(bytes, old.bytes);
+    for (std::size_t at = 0; at < kept; at += page_bytes) {
+        std::memcpy(static_cast<std::byte *>(fresh.block) + at, static_cast<const std::byte *>(block) + at,
+                    std::min(page_bytes, kept - at));
+    }
     free(block);
     return fresh;
+}
+
+bool SharedMemory::resize_in_place(memory::SegmentOffset offset, std::size_t old_bytes, std::size_t bytes) {
+    if (bytes < old_bytes) { drops_.before_free(offset, std::max<std::size_t>(bytes, 1)); }
+    const HeapStatus status = node_.heap->resize_in_place(offset, bytes);
+    if (status != HeapStatus::NotOurChunk) { return status == HeapStatus::Ok; }
+    if (const auto record = spans_.find(offset); record && record->kind == SpanKind::BigBlock) {
+        return bytes >= memory::big_bytes_min && bytes <= node_.segment.bytes() && spans_.resize(*record, bytes) == 0;
+    }
+    // A block of another node's heap, or a collective one: it stays while it is at least half used.
+    return bytes <= old_bytes && bytes > old_bytes / 2;
 }
 
 void SharedMemory::free(void *block) {
     if (block == nullptr) { return; }
     if (!node_.segment.contains(block)) { bad_free(block, text_of(EINVAL)); }
     const memory::SegmentOffset offset = node_.offset_of(block);
+    drops_.before_free(offset); // From here on it may be handed out anew.
+    memory::HeapCache *cache = caches_.mine();
+    const memory::HeapFree freed = cache != nullptr ? cache->free_block(offset) : node_.heap->free_block(offset);
+    if (freed.status == HeapStatus::NotOurChunk) { return free_elsewhere(block, offset); }
+    if (freed.status != HeapStatus::Ok) { bad_free(block, text_of(error_of(freed.status))); }
+    if (cache == nullptr) { count(frees_); }
+    if (freed.release_pending) { return_chunks(); }
+}
+
+/// Frees what is not of this node's heap.
+void SharedMemory::free_elsewhere(void *block, memory::SegmentOffset offset) {
     const auto record = spans_.find(offset);
     if (!record) { bad_free(block, "not in shared memory that is allocated (freed twice?)"); }
     if (record->kind == SpanKind::HeapChunk) {
-        const bool here = record->owner == node_.topology->self_node();
-        const BlockAnswer answer = here ? free_here(offset)
-                                        : calls_.call<BlockAnswer>(node_.topology->first_rank_of(record->owner),
-                                                                   CallKind::FreeBlock, BlockQuery{offset});
-        if (answer.error != 0) { bad_free(block, text_of(answer.error)); }
-        if (here) { return_chunks(); }
-        return;
+        if (record->owner == node_.topology->self_node()) { bad_free(block, text_of(EALREADY)); }
+        remote_frees_.add(record->owner, offset);
+    } else if (record->kind == SpanKind::Bound) {
+        bad_free(block, "bound memory is ended by dsm_unbind");
+    } else {
+        if (memory::offset_of(record->first) != offset) { bad_free(block, text_of(EINVAL)); }
+        if (spans_.free(*record) != 0) { bad_free(block, text_of(EALREADY)); }
+        count(spans_freed_);
     }
-    if (memory::offset_of(record->first) != offset) { bad_free(block, text_of(EINVAL)); }
-    if (spans_.free(*record) != 0) { bad_free(block, text_of(EALREADY)); }
+    count(frees_);
 }
 
-SharedMemory::BlockAnswer SharedMemory::free_here(memory::SegmentOffset offset) {
-    return {error_of(node_.heap->free_block(offset).status), 0, 0};
+MallocStatistics SharedMemory::statistics() {
+    const memory::CacheCounts cached = caches_.counts();
+    const auto value = [](const Statistics::Count &count) { return count.load(std::memory_order_relaxed); };
+    return {node_.heap->usage(),          node_.heap->traffic(), cached.allocations + value(allocations_),
+            cached.frees + value(frees_), remote_frees_.count(), value(spans_allocated_),
+            value(spans_freed_)};
 }
 
 BlockResult SharedMemory::allocate_collectively(const CollectiveRequest &request) {
@@ -205,13 +289,15 @@ int SharedMemory::home(const void *address) {
 bool SharedMemory::contains(const void *address, std::size_t size) {
     if (!node_.segment.contains(address)) { return false; }
     const memory::SegmentOffset offset = node_.offset_of(address);
-    const auto record = spans_.find(offset);
+    const auto record =
+        spans_.find(offset + size - 1); // The last byte: what is remembered of a block may be too short.
     return record && memory::contains(*record, offset) && memory::contains(*record, offset + size - 1);
 }
 
 void SharedMemory::on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) {
-    if (kind == CallKind::FreeBlock) {
-        calls_.answer(token, free_here(arguments_as<BlockQuery>(arguments).offset));
+    if (kind == CallKind::FlushFrees) {
+        remote_frees_.flush();
+        calls_.answer(token, 0);
     } else if (kind == CallKind::BlockSize) {
         const memory::HeapBlock found = node_.heap->find(arguments_as<BlockQuery>(arguments).offset);
         calls_.answer(token, BlockAnswer{error_of(found.status), 0, found.bytes});

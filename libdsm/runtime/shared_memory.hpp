@@ -5,7 +5,9 @@
 
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/runtime/node.hpp"
+#include "libdsm/runtime/remote_frees.hpp"
 #include "libdsm/runtime/spans.hpp"
+#include "libdsm/runtime/thread_cache.hpp"
 
 #include <cstddef>
 #include <vector>
@@ -29,17 +31,35 @@ struct CollectiveRequest {
     friend bool operator==(const CollectiveRequest &, const CollectiveRequest &) = default;
 };
 
+/// What the allocator holds and has done. Node: what the ranks of this node share; rank: this one's own doing.
+struct MallocStatistics {
+    memory::HeapUsage heap;        ///< node
+    memory::HeapTraffic chunks;    ///< node, since dsm_init()
+    std::uint64_t allocations;     ///< rank
+    std::uint64_t frees;           ///< rank
+    std::uint64_t remote_frees;    ///< rank: of these, blocks of another node's heap
+    std::uint64_t spans_allocated; ///< rank: of the allocations, those with a span of their own
+    std::uint64_t spans_freed;     ///< rank
+};
+
 class SharedMemory final : public CallHandler {
 public:
-    SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans);
-    void set_coherence(Coherence *coherence) { coherence_ = coherence; }
+    SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops);
+    /// With several nodes, once, before the first message.
+    void set_coherence(Coherence *coherence);
+    /// Before the barrier that all ranks end with: what this rank has freed is judged, what its threads hold goes back.
+    void finish();
 
     BlockResult allocate(std::size_t bytes);
     BlockResult allocate_zeroed(std::size_t count, std::size_t bytes);
     BlockResult allocate_aligned(std::size_t alignment, std::size_t bytes);
     BlockResult reallocate(void *block, std::size_t bytes);
-    /// Ends the job with a report when the pointer is not the start of a live block.
+    /// Ends the job with a report when the pointer is not the start of a live block: at once, unless the block is of
+    /// another node's heap; then within a millisecond or so, in any case before the end of dsm_finalize().
     void free(void *block);
+    /// Bytes that the live block at an address has room for; 0 when none begins there. May wait for a message.
+    std::size_t usable_size(void *block);
+    MallocStatistics statistics();
     /// Collective.
     BlockResult allocate_collectively(const CollectiveRequest &request);
     /// The rank that receives the messages about the page at an address; -1 outside every allocation.
@@ -58,18 +78,26 @@ private:
         std::uint32_t reserved;
         std::uint64_t bytes;
     };
+    BlockResult allocate_small(memory::SizeClass size_class);
     BlockResult allocate_big(std::size_t alignment, std::size_t bytes);
     bool grow_heap();
+    void collect_free_memory();
     void return_chunks();
-    BlockAnswer free_here(memory::SegmentOffset offset);
+    void free_elsewhere(void *block, memory::SegmentOffset offset);
     BlockAnswer size_of(void *block);
+    bool resize_in_place(memory::SegmentOffset offset, std::size_t old_bytes, std::size_t bytes);
     void collect(CallToken token, const CollectiveRequest &request);
 
     Node &node_;
     Engine &engine_;
     Calls &calls_;
     Spans &spans_;
+    SyncDrops &drops_;
     Coherence *coherence_ = nullptr;
+    ThreadCaches caches_;
+    RemoteFrees remote_frees_;
+    /// What the caches do not count: runs of pages and spans.
+    Statistics::Count allocations_{0}, frees_{0}, spans_allocated_{0}, spans_freed_{0};
 
     /// dsm_alloc() under way, on rank 0, driver only.
     struct Gathering {

@@ -12,13 +12,24 @@ namespace {
 /// Frames that a node keeps free of home pages, for copies and for ownership that comes back.
 constexpr std::uint64_t reserve_pages_min = 8;
 
+SyncRange range_of(const memory::SpanRecord &record, std::uint32_t from_chunk, std::uint32_t end_chunk) {
+    return {memory::offset_of(memory::ChunkId{record.first.value + from_chunk}),
+            memory::offset_of(memory::ChunkId{record.first.value + end_chunk})};
+}
+
+/// How long the driver works on the end of a span before it looks at other messages.
+constexpr Nanoseconds slice_ns = 500'000;
+/// Chunks whose frames go with one system call.
+constexpr std::uint32_t punched_chunks_max = 8;
+
 std::uint64_t reserve_of(std::uint64_t cache_pages) { return std::max(reserve_pages_min, cache_pages / 8); }
 
 } // namespace
 
 Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(engine), calls_(calls) {
     for (CallKind kind : {CallKind::AllocateSpan, CallKind::LookupSpan, CallKind::FreeSpan, CallKind::ForgetSpan,
-                          CallKind::SpanForgotten, CallKind::PunchSpan, CallKind::SpanPunched}) {
+                          CallKind::SpanForgotten, CallKind::PunchSpan, CallKind::SpanPunched, CallKind::DropSpan,
+                          CallKind::ResizeSpan}) {
         calls_.handle(kind, *this);
     }
     if (node_.topology->self() != directory_rank) { return; }
@@ -35,16 +46,28 @@ Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(en
 
 std::optional<memory::SpanRecord> Spans::find(memory::SegmentOffset offset) {
     if (offset >= node_.segment.bytes()) { return std::nullopt; }
-    const memory::ChunkId chunk = memory::chunk_of(offset);
+    const auto known = node_.spans->lookup(memory::chunk_of(offset));
+    // An offset behind the end of a big block: it may have grown since.
+    const bool may_have_grown = known && known->kind == memory::SpanKind::BigBlock && !memory::contains(*known, offset);
+    if (known && !may_have_grown) { return known; }
+    return ask_directory(memory::chunk_of(offset));
+}
+
+std::optional<memory::SpanRecord> Spans::find_now(memory::SegmentOffset offset) {
+    if (offset >= node_.segment.bytes()) { return std::nullopt; }
+    return ask_directory(memory::chunk_of(offset));
+}
+
+std::optional<memory::SpanRecord> Spans::ask_directory(memory::ChunkId chunk) {
     while (true) {
-        if (const auto known = node_.spans->lookup(chunk)) { return known; }
         const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::LookupSpan, chunk);
         if (answer.error != 0) { return std::nullopt; }
         const auto status = node_.spans->insert(answer.record);
         DSM_CHECK(status != memory::CacheStatus::Overlap,
                   "A4 addresses are used again after every node has dropped them", chunk.value);
         if (status != memory::CacheStatus::Stale) { return answer.record; }
-        // Freed while we asked; what stands there now, if anything, is younger.
+        // Freed or cut while we asked; what stands there now, if anything, is younger.
+        if (const auto known = node_.spans->lookup(chunk)) { return known; }
     }
 }
 
@@ -61,37 +84,68 @@ int Spans::free(const memory::SpanRecord &record) {
     return calls_.call<int>(directory_rank, CallKind::FreeSpan, record);
 }
 
+void Spans::give_back(const memory::SpanRecord &record) { calls_.tell(directory_rank, CallKind::DropSpan, record); }
+
+int Spans::resize(const memory::SpanRecord &record, std::uint64_t bytes) {
+    const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::ResizeSpan, ResizeArguments{record, bytes});
+    if (answer.error == 0) { node_.spans->insert(answer.record); }
+    return answer.error;
+}
+
 SpanAnswer Spans::allocate_here(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks) {
     const auto record = directory_->spans->allocate(attributes, alignment_chunks);
     if (!record) { return {ENOMEM, {}}; }
-    if (charge(*record, true)) { return {0, *record}; }
+    if (charge_if_room(*record)) { return {0, *record}; }
     // Nobody has seen it: it ends at once.
-    memory::NodeSet holders;
-    std::uint32_t left = 0;
-    directory_->spans->begin_free(record->first, record->generation, holders);
-    holders.for_each(
-        [&](NodeId node) { directory_->spans->forget_holder(record->first, record->generation, node, left); });
+    begin_end(*record);
     directory_->spans->finish_free(record->first, record->generation);
     return {ENOMEM, {}};
 }
 
-/// Adds (or takes off) the span's pages at their homes. False, with nothing changed, when a home's budget is too small.
-bool Spans::charge(const memory::SpanRecord &record, bool add) {
+SpanAnswer Spans::resize_here(const ResizeArguments &wanted) {
+    const auto old = directory_->spans->lookup(wanted.record.first);
+    const std::uint32_t generation = wanted.record.generation;
+    memory::SpanResize resized{};
+    const auto status = directory_->spans->resize(wanted.record.first, generation, wanted.bytes, resized);
+    if (status != memory::SpanStatus::Ok) { return {status == memory::SpanStatus::NoRoom ? ENOMEM : EINVAL, {}}; }
+    charge(*old, false);
+    if (resized.tail.chunk_count != 0) {
+        charge(resized.now, true);
+        charge(resized.tail, true); // Until its frames are gone.
+        tell_everybody(CallKind::ForgetSpan, {resized.tail, resized.now, 0, 0, 0});
+        return {0, resized.now};
+    }
+    if (charge_if_room(resized.now)) { return {0, resized.now}; }
+    charge(*old, true);
+    directory_->spans->resize(wanted.record.first, generation, old->bytes, resized);
+    if (resized.tail.chunk_count != 0) { directory_->spans->finish_free(resized.tail.first, generation); }
+    return {ENOMEM, {}};
+}
+
+/// Calls visit(node, pages) for every home of the span.
+template <class Visit> void Spans::for_each_share(const memory::SpanRecord &record, Visit visit) {
     const std::uint32_t nodes = node_.topology->node_count();
     const std::uint64_t block_pages = std::uint64_t{1} << (record.block_shift - page_shift);
     const std::uint64_t pages = (record.bytes + page_bytes - 1) / page_bytes;
     const std::uint64_t blocks = (pages + block_pages - 1) / block_pages;
-    const bool one = record.homes == memory::HomePolicy::One;
-    const std::uint64_t share = one ? blocks * block_pages : (blocks + nodes - 1) / nodes * block_pages;
+    if (record.homes == memory::HomePolicy::One) { return visit(record.home.value, blocks * block_pages); }
+    for (std::uint32_t at = 0; at < nodes; ++at) { visit(at, (blocks + nodes - 1) / nodes * block_pages); }
+}
+
+void Spans::charge(const memory::SpanRecord &record, bool add) {
+    for_each_share(
+        record, [&](std::uint32_t at, std::uint64_t share) { directory_->homed_pages[at] += add ? share : 0 - share; });
+}
+
+/// False, with nothing changed, when a home's budget is too small.
+bool Spans::charge_if_room(const memory::SpanRecord &record) {
     const std::uint64_t budget = node_.cache_pages - std::min(node_.cache_pages, reserve_of(node_.cache_pages));
-    const auto charged = [&](std::uint32_t at) { return !one || at == record.home.value; };
-    for (std::uint32_t at = 0; add && at < nodes; ++at) {
-        if (charged(at) && directory_->homed_pages[at] + share > budget) { return false; }
-    }
-    for (std::uint32_t at = 0; at < nodes; ++at) {
-        if (charged(at)) { directory_->homed_pages[at] += add ? share : 0 - share; }
-    }
-    return true;
+    bool room = true;
+    for_each_share(record, [&](std::uint32_t at, std::uint64_t share) {
+        room = room && directory_->homed_pages[at] + share <= budget;
+    });
+    if (room) { charge(record, true); }
+    return room;
 }
 
 void Spans::allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
@@ -116,11 +170,21 @@ void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> a
         calls_.answer(token, record ? SpanAnswer{0, *record} : SpanAnswer{EFAULT, {}});
         return;
     }
+    if (kind == CallKind::ResizeSpan) {
+        calls_.answer(token, resize_here(arguments_as<ResizeArguments>(arguments)));
+        return;
+    }
+    if (kind == CallKind::ForgetSpan) { return forget_here(arguments_as<SpanDrop>(arguments)); }
+    if (kind == CallKind::PunchSpan) { return punch_here(arguments_as<SpanDrop>(arguments)); }
     const auto record = arguments_as<memory::SpanRecord>(arguments);
-    if (kind == CallKind::FreeSpan) { begin_free(record, token); }
-    if (kind == CallKind::ForgetSpan) { forget_here(record); }
-    if (kind == CallKind::SpanForgotten && is_last_answer(record)) { tell_everybody(CallKind::PunchSpan, record); }
-    if (kind == CallKind::PunchSpan) { punch_here(record); }
+    if (kind == CallKind::FreeSpan) { calls_.answer(token, free_here(record) ? 0 : EINVAL); }
+    if (kind == CallKind::DropSpan) {
+        const bool was_live = free_here(record);
+        DSM_CHECK(was_live, "A3 a heap chunk is a live span", record.first.value);
+    }
+    if (kind == CallKind::SpanForgotten && is_last_answer(record)) {
+        tell_everybody(CallKind::PunchSpan, {record, {}, 0, 0, 0});
+    }
     if (kind == CallKind::SpanPunched && is_last_answer(record)) { end_span(record); }
 }
 
@@ -128,54 +192,105 @@ std::uint32_t Spans::everybody() const {
     return node_.solo() ? static_cast<std::uint32_t>(node_.topology->rank_count()) : node_.topology->node_count();
 }
 
-void Spans::tell_everybody(CallKind kind, const memory::SpanRecord &record) {
-    directory_->ending[record.generation] = everybody();
+void Spans::tell_everybody(CallKind kind, const SpanDrop &drop) {
+    directory_->ending[drop.record.first.value] = everybody();
     for (std::uint32_t number = 0; number < everybody(); ++number) {
         const Rank to = node_.solo() ? Rank{static_cast<std::int32_t>(number)}
                                      : node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
-        calls_.tell(to, kind, record);
+        calls_.tell(to, kind, drop);
     }
 }
 
-/// Every node is told, not the holders alone: a home may have pages of a span that it never looked up.
-void Spans::begin_free(const memory::SpanRecord &record, CallToken token) {
+/// Nobody new learns of the span, and its holders count as told. False when it is gone or going.
+bool Spans::begin_end(const memory::SpanRecord &record) {
     memory::NodeSet holders;
     const auto status = directory_->spans->begin_free(record.first, record.generation, holders);
-    calls_.answer(token, status == memory::SpanStatus::Ok ? 0 : EINVAL);
-    if (status != memory::SpanStatus::Ok) { return; }
+    if (status != memory::SpanStatus::Ok) { return false; }
     std::uint32_t left = 0;
-    holders.for_each([&](NodeId node) { // All of them are about to forget it.
-        directory_->spans->forget_holder(record.first, record.generation, node, left);
-    });
-    tell_everybody(CallKind::ForgetSpan, record);
+    holders.for_each(
+        [&](NodeId node) { directory_->spans->forget_holder(record.first, record.generation, node, left); });
+    return true;
 }
 
-void Spans::forget_here(const memory::SpanRecord &record) {
-    node_.spans->remove(record.first, record.generation);
-    if (node_.solo()) {
+/// Every node is told, not the holders alone: a home may have pages of a span that it never looked up. The directory's
+/// own record counts: the caller's may be of before a change of size.
+bool Spans::free_here(const memory::SpanRecord &record) {
+    if (!begin_end(record)) { return false; }
+    tell_everybody(CallKind::ForgetSpan, {*directory_->spans->lookup(record.first), {}, 0, 0, 0});
+    return true;
+}
+
+void Spans::forget_here(SpanDrop drop) {
+    const memory::SpanRecord &record = drop.record;
+    if (drop.done_chunks == 0) {
+        if (drop.since_ns == 0) { drop.since_ns = now_ns(); }
+        if (drop.head.chunk_count != 0) {
+            node_.spans->cut(drop.head);
+        } else {
+            node_.spans->remove(record.first, record.generation);
+        }
+    }
+    if (node_.solo() && drop.done_chunks == 0) {
         const PageId first = memory::page_of(memory::offset_of(record.first));
         node_.areas->close(first, record.chunk_count * memory::pages_per_chunk);
-    } else {
-        coherence_->kill_span(record);
+        drop.done_chunks = record.chunk_count;
     }
-    calls_.tell(directory_rank, CallKind::SpanForgotten, record);
+    const Nanoseconds until = now_ns() + slice_ns;
+    while (drop.done_chunks < record.chunk_count) {
+        memory::SpanRecord chunk = record;
+        chunk.first.value += drop.done_chunks++;
+        chunk.chunk_count = 1;
+        if (node_.touched[chunk.first.value].load(std::memory_order_relaxed) == 0) { continue; }
+        coherence_->kill_span(chunk);
+        if (now_ns() > until) { break; }
+    }
+    const bool settled = drops_->is_settled(range_of(record, 0, record.chunk_count), drop.since_ns);
+    if (drop.done_chunks < record.chunk_count || !settled) {
+        calls_.tell(node_.topology->self(), CallKind::ForgetSpan, drop);
+    } else {
+        calls_.tell(directory_rank, CallKind::SpanForgotten, record);
+    }
 }
 
-void Spans::punch_here(const memory::SpanRecord &record) {
-    const auto bytes = std::size_t{record.chunk_count} << memory::chunk_shift;
-    if (node_.topology->local_rank() == 0) { node_.frames.punch(memory::offset_of(record.first), bytes); }
-    calls_.tell(directory_rank, CallKind::SpanPunched, record);
+void Spans::punch_here(SpanDrop drop) {
+    const memory::SpanRecord &record = drop.record;
+    if (node_.topology->local_rank() != 0) { drop.done_chunks = record.chunk_count; }
+    const Nanoseconds until = now_ns() + slice_ns;
+    while (drop.done_chunks < record.chunk_count) {
+        const std::uint32_t from = drop.done_chunks;
+        drop.done_chunks = punch_some(record, from);
+        drops_->end_here(range_of(record, from, drop.done_chunks));
+        if (now_ns() > until) { break; }
+    }
+    if (drop.done_chunks < record.chunk_count) {
+        calls_.tell(node_.topology->self(), CallKind::PunchSpan, drop);
+    } else {
+        calls_.tell(directory_rank, CallKind::SpanPunched, record);
+    }
+}
+
+/// Lets the frames of the next few chunks go that may have any. Returns the chunk, counted in the span, to go on with.
+std::uint32_t Spans::punch_some(const memory::SpanRecord &record, std::uint32_t from) {
+    const auto may_have_frames = [&](std::uint32_t chunk) {
+        return node_.solo() || node_.touched[record.first.value + chunk].load(std::memory_order_relaxed) != 0;
+    };
+    while (from < record.chunk_count && !may_have_frames(from)) { ++from; }
+    std::uint32_t end = from;
+    while (end < record.chunk_count && end - from < punched_chunks_max && may_have_frames(end)) { ++end; }
+    const auto begin = memory::offset_of(memory::ChunkId{record.first.value + from});
+    if (end > from) { node_.frames.punch(begin, std::size_t{end - from} << memory::chunk_shift); }
+    return end;
 }
 
 /// Counts an answer of the present round; true for the last.
 bool Spans::is_last_answer(const memory::SpanRecord &record) {
-    const auto ending = directory_->ending.find(record.generation);
+    const auto ending = directory_->ending.find(record.first.value);
     DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
     return --ending->second == 0;
 }
 
 void Spans::end_span(const memory::SpanRecord &record) {
-    directory_->ending.erase(record.generation);
+    directory_->ending.erase(record.first.value);
     charge(record, false);
     const auto status = directory_->spans->finish_free(record.first, record.generation);
     DSM_CHECK(status == memory::SpanStatus::Ok, "A2 a span that every node has dropped can end", record.generation);

@@ -7,14 +7,18 @@
 //   rank 0
 //                                              --PunchSpan---> every node: frames                       --answers-->
 //                                              reusable
+//   resize:    caller --ResizeSpan----> rank 0 --answer--> caller; of a shorter span the tail is freed as above, and
+//                                              other nodes learn of a longer one when they meet its end
 // The frames go in a second round: until every node has forgotten the span, one may still be copying into another's
-// frame. "Every node" is its first rank; with one node it is every rank, since each closes its own view.
+// frame. "Every node" is its first rank; with one node it is every rank, since each closes its own view. A node drops a
+// large span slice by slice, sending itself the rest as a message, so that nobody waits for the driver meanwhile.
 #pragma once
 
 #include "libdsm/memory/span_directory.hpp"
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/node.hpp"
+#include "libdsm/runtime/sync_drop.hpp"
 
 #include <deque>
 #include <map>
@@ -38,15 +42,23 @@ public:
     Spans(Node &node, Engine &engine, Calls &calls);
     /// Set once, before the first message: what has to be dropped with a span.
     void set_coherence(Coherence *coherence) { coherence_ = coherence; }
+    void set_drops(SyncDrops *drops) { drops_ = drops; }
 
     std::optional<memory::SpanRecord> find(memory::SegmentOffset offset) override;
     void forget(const memory::SpanRecord &record) override;
 
+    /// As find(), but with the size that the span has now: what the node remembers of a big block may be of before
+    /// another node changed it. Always a message.
+    std::optional<memory::SpanRecord> find_now(memory::SegmentOffset offset);
     /// Asks the directory for a span. Any thread that may wait.
     SpanAnswer allocate(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
     /// Ends a span: 0, or EINVAL when it is gone or going. Returns once the directory has taken note; the addresses are
     /// used again when every node has dropped what it had.
     int free(const memory::SpanRecord &record);
+    /// As free() of a span that is surely live, without waiting: also on the driver.
+    void give_back(const memory::SpanRecord &record);
+    /// Changes the size of a big block where it stands: 0, ENOMEM (no room behind it, or no budget) or EINVAL (gone).
+    int resize(const memory::SpanRecord &record, std::uint64_t bytes);
     /// Allocates and answers all callers, at once or when spans that are being freed have made room. On rank 0, on the
     /// driver only.
     void allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
@@ -59,28 +71,47 @@ private:
         memory::SpanAttributes attributes;
         std::uint32_t alignment_chunks;
     };
+    struct ResizeArguments {
+        memory::SpanRecord record;
+        std::uint64_t bytes;
+    };
+    /// A span, or the tail of one that became shorter, on its way out.
+    struct SpanDrop {
+        memory::SpanRecord record;
+        memory::SpanRecord head;   ///< what stays of the span; chunk_count 0: nothing
+        std::uint32_t done_chunks; ///< dropped already at this node in this round
+        std::uint32_t reserved;
+        Nanoseconds since_ns; ///< when this node began to forget it
+    };
+    std::optional<memory::SpanRecord> ask_directory(memory::ChunkId chunk);
     /// Bytes that the live spans need at each home, so that the nodes' budgets are not promised twice.
-    bool charge(const memory::SpanRecord &record, bool add);
+    bool charge_if_room(const memory::SpanRecord &record);
+    void charge(const memory::SpanRecord &record, bool add);
+    template <class Visit> void for_each_share(const memory::SpanRecord &record, Visit visit);
     SpanAnswer allocate_here(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
-    void begin_free(const memory::SpanRecord &record, CallToken token);
-    void forget_here(const memory::SpanRecord &record);
-    void punch_here(const memory::SpanRecord &record);
+    SpanAnswer resize_here(const ResizeArguments &wanted);
+    bool begin_end(const memory::SpanRecord &record);
+    bool free_here(const memory::SpanRecord &record);
+    void forget_here(SpanDrop drop);
+    void punch_here(SpanDrop drop);
+    std::uint32_t punch_some(const memory::SpanRecord &record, std::uint32_t from);
     bool is_last_answer(const memory::SpanRecord &record);
     void end_span(const memory::SpanRecord &record);
-    void tell_everybody(CallKind kind, const memory::SpanRecord &record);
+    void tell_everybody(CallKind kind, const SpanDrop &drop);
     std::uint32_t everybody() const;
 
     Node &node_;
     Engine &engine_;
     Calls &calls_;
     Coherence *coherence_ = nullptr;
+    SyncDrops *drops_ = nullptr;
 
     // On rank 0 only.
     struct Directory {
         memory::SharedRegion region;
         std::optional<memory::SpanDirectory> spans;
         std::vector<std::uint64_t> homed_pages;        ///< by node
-        std::map<std::uint32_t, std::uint32_t> ending; ///< generation -> answers that this round still waits for
+        std::map<std::uint32_t, std::uint32_t> ending; ///< first chunk -> answers that this round still waits for
         struct Waiting {
             std::vector<CallToken> callers;
             memory::SpanAttributes attributes;

@@ -137,7 +137,7 @@ void choose_backend(Node &node, transport::Transport &transport, const Options &
             make_userfaultfd(node, transport, ledger);
             return;
         }
-        if (!probe.ok()) { DSM_LOG(info, "userfaultfd cannot be had (%s); using mprotect", reason.c_str()); }
+        if (!probe.ok()) { DSM_LOG(start, info, "userfaultfd cannot be had (%s); using mprotect", reason.c_str()); }
     }
     make_mprotect(node, transport, options, ledger);
 }
@@ -169,7 +169,7 @@ void choose_bulk(Node &node, transport::Transport &transport, const Options &opt
     for (std::uint16_t other = 0; refusal.empty() && other < nodes; ++other) {
         if (node.bulk.way[other] == BulkWay::ActiveMessage) { node.bulk.way[other] = BulkWay::OneSided; }
     }
-    if (!refusal.empty()) { DSM_LOG(info, "no one-sided copies: %s", refusal.c_str()); }
+    if (!refusal.empty()) { DSM_LOG(start, info, "no one-sided copies: %s", refusal.c_str()); }
 }
 
 } // namespace dsm::rt

@@ -1,7 +1,11 @@
-// The synchronisation part of the node's shared region: the table of objects, the seats of waiting threads, the pools.
+// What synchronisation keeps in the node's shared region beside the table of objects: the seats of waiting threads and
+// the pools.
 #pragma once
 
 #include "libdsm/runtime/sync_table.hpp"
+#include "libdsm/runtime/wait_slots.hpp"
+#include "libdsm/sync/home_call.hpp"
+#include "libdsm/sync/home_queue.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -11,6 +15,8 @@ namespace dsm::rt {
 constexpr std::uint32_t seats_max = 65536;
 constexpr std::uint32_t condition_records_max = 1U << 20;
 constexpr std::uint32_t barrier_records_max = 1U << 20;
+constexpr std::uint32_t home_records_max = 1U << 20;
+constexpr std::uint32_t atomic_waiters_max = 1U << 20;
 
 /// How a thread of the node is woken; its WaitRecord has the same number. A thread keeps its seat until it ends.
 struct SyncSeat {
@@ -37,13 +43,15 @@ struct SyncMemory {
     std::uint32_t unused_seats; ///< seats from here on were never taken
     sync::PoolHead condition_pool;
     sync::PoolHead barrier_pool;
+    sync::PoolHead atomic_pool;
+    sync::PoolHead home_pool;
     SyncSeat seats[seats_max];
     sync::WaitRecord records[seats_max];
     sync::ConditionRecord conditions[condition_records_max];
     sync::BarrierRecord barriers[barrier_records_max];
-    alignas(4096) std::byte table[1]; ///< SyncTable::region_bytes()
-
-    static std::size_t region_bytes() { return sizeof(SyncMemory) + SyncTable::region_bytes(); }
+    sync::AtomicWaiter atomic_waiters[atomic_waiters_max];
+    sync::HomeCall home_calls[seats_max]; ///< by seat, as records
+    sync::HomeRecord home_records[home_records_max];
 };
 
 } // namespace dsm::rt

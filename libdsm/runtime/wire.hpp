@@ -14,8 +14,12 @@ enum class Service : std::uint8_t {
     Call = 4,    ///< a request that is answered: spans, homes
     Answer = 5,  ///< the answer
     Control = 6, ///< is the peer alive
+    // 7 is reserved for the atomics.
+    HomeSync = 8,     ///< read-write locks, semaphores, latches, onces
+    Names = 9,        ///< who has which name
+    FreedBlocks = 10, ///< blocks of this node that another has freed
 };
-constexpr std::size_t service_count = 7;
+constexpr std::size_t service_count = 11;
 
 /// A service of the runtime: handles the records that begin with its number. Runs on the thread that drives the engine;
 /// never waits.

@@ -129,6 +129,12 @@ struct BarrierEvent {
 
 enum class BarrierOutcome : std::uint8_t { None, Wait, Released, Serial, BadCount, NoSpace, QueryIdle, QueryBusy };
 
+/// True when no thread of this node waits, and at the home no arrival is counted: if it holds for all nodes, the
+/// barrier has no message anywhere but answers to queries.
+inline bool barrier_is_settled(const CountedBarrierState &state) noexcept {
+    return state.arrived == 0 && state.queue.empty();
+}
+
 BarrierOutcome step(CountedBarrierState &state, const CountedBarrierContext &context, BarrierEffects &effects,
                     const BarrierEvent &event);
 

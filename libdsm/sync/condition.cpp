@@ -79,11 +79,12 @@ bool ConditionStep::remove(const ConditionWaiter &waiter) {
     std::uint32_t before = 0;
     for (std::uint32_t link = state_.head; link != 0; before = link, link = pool_.at(link).next) {
         if (pool_.at(link).waiter != waiter) { continue; }
+        if (context_.mutation == ConditionMutation::CancelLeavesQueued) { return true; }
         const std::uint32_t after = pool_.at(link).next;
         (before == 0 ? state_.head : pool_.at(before).next) = after;
         if (state_.tail == link) { state_.tail = before; }
         --state_.waiters;
-        pool_.give_back(link);
+        if (context_.mutation != ConditionMutation::CancelLosesRecord) { pool_.give_back(link); }
         return true;
     }
     return false;

@@ -66,7 +66,14 @@ struct ConditionState {
     std::uint32_t waiters; ///< records in the queue (C4)
 };
 
-enum class ConditionMutation : std::uint8_t { None, SignalWakesNobody, BroadcastMissesLast, CancelAlwaysAgrees };
+enum class ConditionMutation : std::uint8_t {
+    None,
+    SignalWakesNobody,
+    BroadcastMissesLast,
+    CancelAlwaysAgrees,
+    CancelLeavesQueued,
+    CancelLosesRecord
+};
 
 struct ConditionContext {
     LockId condition;

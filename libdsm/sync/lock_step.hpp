@@ -1,5 +1,5 @@
 // One step of the lock machine, as lock_token.cpp (threads, the token between nodes) and lock_try.cpp (tries, the loan)
-// share it. Names of invariants (L1 to L11) are those of docs/synchronisation.md.
+// share it. Names of invariants (L1 to L12) are those of docs/synchronisation.md.
 #pragma once
 
 #include "libdsm/base/check.hpp"
@@ -19,6 +19,7 @@ public:
     LockOutcome on_abandon(WaitSlot slot, LockOwner owner);
     LockOutcome on_try(WaitSlot slot, LockOwner owner);
     LockOutcome on_try_retry(WaitSlot slot, LockOwner owner);
+    LockOutcome on_relock(LockOwner owner);
     LockOutcome on_unlock(WaitSlot slot, LockOwner owner);
     LockOutcome on_unlock_retry(WaitSlot slot) const noexcept;
     void on_message(const LockMessage &message);

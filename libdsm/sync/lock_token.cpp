@@ -66,9 +66,10 @@ LockOutcome LockStep::on_retry(WaitSlot slot, LockOwner owner) {
 
 LockOutcome LockStep::on_abandon(WaitSlot slot, LockOwner owner) {
     if (holder() == owner) { return LockOutcome::Acquired; }
+    if (planted(LockMutation::AbandonStaysQueued)) { return LockOutcome::TimedOut; }
     DSM_CHECK(leave_queue(slot), "L8 who waits is queued", context_.lock.value);
     // A request that is under way stays so: the token is accepted when it comes, and kept or passed on.
-    if (is_free()) { serve(); }
+    if (is_free() && !planted(LockMutation::AbandonNotServed)) { serve(); }
     return LockOutcome::TimedOut;
 }
 
@@ -85,8 +86,26 @@ bool LockStep::leave_queue(WaitSlot slot) {
     return true;
 }
 
+/// L12: the flag turns the holder's unlock away from the fast path; it goes up before that unlock can be, since both
+/// are the same thread's.
+LockOutcome LockStep::on_relock(LockOwner owner) {
+    DSM_CHECK(holder() == owner, "L12 the holder alone relocks", context_.lock.value);
+    if (state_.relocks == context_.relocks_max) { return LockOutcome::TooDeep; }
+    if (!planted(LockMutation::RelockNotCounted)) { ++state_.relocks; }
+    if (!planted(LockMutation::RelockNotFlagged)) { raise(lock_relocked); }
+    return LockOutcome::Acquired;
+}
+
 LockOutcome LockStep::on_unlock(WaitSlot slot, LockOwner owner) {
     if (holder() != owner) { return LockOutcome::NotOwner; }
+    if (planted(LockMutation::UnlockReleasesAll)) {
+        state_.relocks = 0;
+        lower(lock_relocked);
+    }
+    if (state_.relocks != 0) {
+        if (--state_.relocks == 0) { lower(lock_relocked); }
+        return LockOutcome::StillHeld;
+    }
     if ((word() & lock_borrowed) != 0) { return give_back_loan(slot); }
     DSM_CHECK(state_.phase == TokenPhase::Here, "L2 the holder's node has the token", context_.lock.value);
     word_.fetch_and(~lock_owner_mask, std::memory_order_release);
@@ -196,7 +215,7 @@ void LockStep::on_token() {
     state_.head_woken = false;
     raise(lock_token_here | (state_.next != no_node ? lock_next_waiting : 0));
     if (state_.queue.empty()) {
-        serve(); // who asked has given up waiting
+        if (!planted(LockMutation::LateTokenKept)) { serve(); } // who asked has given up waiting
     } else {
         hand_to_head();
     }
@@ -242,6 +261,8 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
         return lock.on_try(event.slot, event.owner);
     case LockEventKind::TryRetry:
         return lock.on_try_retry(event.slot, event.owner);
+    case LockEventKind::Relock:
+        return lock.on_relock(event.owner);
     case LockEventKind::Unlock:
         return lock.on_unlock(event.slot, event.owner);
     case LockEventKind::UnlockRetry:
@@ -251,6 +272,11 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
         return LockOutcome::None;
     }
     return LockOutcome::None;
+}
+
+bool lock_is_settled(const LockState &state) noexcept {
+    const bool is_moving = state.phase == TokenPhase::Requested || state.phase == TokenPhase::Lent;
+    return !is_moving && state.queue.empty() && state.tries.empty() && state.returns.empty();
 }
 
 bool lock_in_use(const LockState &state) noexcept {

@@ -1,8 +1,8 @@
 // The token of a mutex: the right to hold it, which travels between nodes along probable owners and stays where it was
 // last used. Path reversal and a distributed queue after Naimi and Trehel (1987; with Arnold 1996), the probable owners
 // of Li and Hudak (1989). Ours: the threads of a node share the token in shared memory, with a fast path of one
-// compare-and-swap; they let newcomers pass for a bounded number of times; and a try borrows the token instead of
-// moving it.
+// compare-and-swap; they let newcomers pass for a bounded number of times; a try borrows the token instead of moving
+// it; and whether a lock is recursive is decided by its holder at each Relock, so that the machine knows no kinds.
 //
 // One LockState per lock and node stands in memory that the node's ranks share. step() is called under the lock of its
 // table entry; lock_fast() and unlock_fast() are called without it, at any time. Zeroed memory is a lock not used yet.
@@ -50,6 +50,7 @@ constexpr std::uint64_t lock_token_here = std::uint64_t{1} << 63;   ///< set exa
 constexpr std::uint64_t lock_waiters = std::uint64_t{1} << 62;      ///< set exactly when `queue` is not empty (L8)
 constexpr std::uint64_t lock_next_waiting = std::uint64_t{1} << 61; ///< set exactly when `next` is a node
 constexpr std::uint64_t lock_borrowed = std::uint64_t{1} << 60;     ///< the holder borrowed it from `peer` (L9)
+constexpr std::uint64_t lock_relocked = std::uint64_t{1} << 59;     ///< set exactly when `relocks` is not 0 (L12)
 
 struct LockState {
     std::uint64_t word; ///< through std::atomic_ref alone
@@ -60,6 +61,7 @@ struct LockState {
     bool head_woken;          ///< the first of the queue was woken and has not retried yet (L7)
     std::uint16_t hand_overs; ///< times a local thread took the lock while `next` waited (L10)
     std::uint16_t barges;     ///< releases that have passed the first of the queue by (L10)
+    std::uint32_t relocks;    ///< unlocks that the holder owes before the one that releases (L12)
     WaitQueue queue;          ///< threads of this node that wait for the lock, in the order of their coming
     WaitQueue tries;          ///< threads that try; not empty exactly while a TryRequest of this node is under way (L9)
     WaitQueue returns;        ///< threads whose unlock awaits a ReturnAck (L9)
@@ -76,7 +78,13 @@ enum class LockMutation : std::uint8_t {
     TryTakesHeld,
     TryRefusedByTry,
     LateTryRefused,
-    ReturnNotAwaited
+    ReturnNotAwaited,
+    RelockNotCounted,
+    RelockNotFlagged,
+    UnlockReleasesAll,
+    AbandonStaysQueued,
+    AbandonNotServed,
+    LateTokenKept
 };
 
 /// What is fixed for a lock, and who we are. Given with every event.
@@ -88,6 +96,7 @@ struct LockContext {
     std::span<WaitRecord> records;           ///< one for each thread of this node
     std::uint16_t local_hand_overs_max = 16; ///< then another node has its turn
     std::uint16_t barges_max = 16;           ///< then the first of the queue gets the lock directly
+    std::uint32_t relocks_max = (1U << 20) - 1;
     LockMutation mutation = LockMutation::None;
 };
 
@@ -108,7 +117,8 @@ enum class LockEventKind : std::uint8_t {
     Abandon,     ///< it waits no longer (timed out): TimedOut, or Acquired when it was just given the lock
     Try,         ///< a thread wants the lock only if it is free: Acquired, Busy, or Wait and then TryRetry
     TryRetry,    ///< it was woken: Acquired, Busy, or Wait
-    Unlock,      ///< Released, NotOwner, or Wait and then UnlockRetry
+    Relock,      ///< the holder takes the lock once more: Acquired, TooDeep
+    Unlock,      ///< Released, NotOwner, StillHeld (it was taken more often), or Wait and then UnlockRetry
     UnlockRetry, ///< it was woken: Released, or Wait
     Message,     ///< from another node: None
 };
@@ -120,12 +130,28 @@ struct LockEvent {
     const LockMessage *message; ///< Message alone
 };
 
-enum class LockOutcome : std::uint8_t { None, Acquired, Wait, Busy, Deadlock, TimedOut, Released, NotOwner };
+enum class LockOutcome : std::uint8_t {
+    None,
+    Acquired,
+    Wait,
+    Busy,
+    Deadlock,
+    TimedOut,
+    Released,
+    NotOwner,
+    StillHeld,
+    TooDeep
+};
 
 LockOutcome step(LockState &state, const LockContext &context, LockEffects &effects, const LockEvent &event);
 
 /// True when the lock is held or waited for as far as this node knows (destroy gives EBUSY then).
 bool lock_in_use(const LockState &state) noexcept;
+
+/// True when no thread of this node is in a call for the lock and no message of this node's making is under way: if it
+/// holds for all nodes, the lock has no message anywhere. Who gave up waiting leaves a Request behind, and a thread may
+/// still be in unlock when another, which has locked and unlocked since, frees the memory.
+bool lock_is_settled(const LockState &state) noexcept;
 
 /// Takes a lock whose token is here, free and unwanted; otherwise changes nothing and the Lock or Try event decides.
 inline bool lock_fast(LockState &state, LockOwner owner) noexcept {
@@ -135,7 +161,16 @@ inline bool lock_fast(LockState &state, LockOwner owner) noexcept {
                                  std::memory_order_relaxed);
 }
 
-/// Gives back a lock that nobody else wants; otherwise changes nothing and the Unlock event decides.
+/// Whether the thread holds the lock. Only for that thread itself while it waits for nothing: no other makes it true or
+/// false.
+inline bool holds_lock(const LockState &state, LockOwner owner) noexcept {
+    // A const object is never written through this reference; C++20's atomic_ref takes no const type.
+    const std::atomic_ref word(const_cast<std::uint64_t &>(state.word));
+    return (word.load(std::memory_order_relaxed) & lock_owner_mask) == owner.value;
+}
+
+/// Gives back a lock that nobody else wants and that was taken once; otherwise changes nothing and the Unlock event
+/// decides.
 inline bool unlock_fast(LockState &state, LockOwner owner) noexcept {
     std::uint64_t expected = lock_token_here | owner.value;
     return std::atomic_ref(state.word)

@@ -1,55 +1,11 @@
 // Messages to bytes and back.
 #include "libdsm/sync/sync_wire.hpp"
 
+#include "libdsm/sync/sync_bytes.hpp"
+
 namespace dsm::sync {
 
 namespace {
-
-/// Appends integers, least significant byte first.
-class Writer {
-public:
-    explicit Writer(std::span<std::byte, sync_message_bytes_max> out) noexcept : out_(out) {}
-    template <class Integer> void put(Integer value) noexcept {
-        for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-            out_[used_++] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
-        }
-    }
-    std::size_t used() const noexcept { return used_; }
-
-private:
-    std::span<std::byte, sync_message_bytes_max> out_;
-    std::size_t used_ = 0;
-};
-
-/// Takes integers; the length was checked before. Remembers whether anything was out of range.
-class Reader {
-public:
-    Reader(std::span<const std::byte> in, std::uint16_t node_count) noexcept : in_(in), node_count_(node_count) {}
-    template <class Integer> Integer take() noexcept {
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-            value |= static_cast<std::uint64_t>(in_[read_++]) << (8 * i);
-        }
-        return static_cast<Integer>(value);
-    }
-    NodeId take_node() noexcept {
-        const NodeId node{take<std::uint16_t>()};
-        good_ = good_ && node.value < node_count_;
-        return node;
-    }
-    bool take_flag() noexcept {
-        const auto flag = take<std::uint8_t>();
-        good_ = good_ && flag <= 1;
-        return flag == 1;
-    }
-    bool good() const noexcept { return good_; }
-
-private:
-    std::span<const std::byte> in_;
-    std::uint16_t node_count_;
-    std::size_t read_ = 0;
-    bool good_ = true;
-};
 
 template <class Kind> constexpr std::uint8_t number(Kind kind) noexcept { return static_cast<std::uint8_t>(kind); }
 
@@ -74,7 +30,7 @@ SyncFamily family_of(std::span<const std::byte> bytes) noexcept {
 }
 
 std::size_t encode(const LockMessage &message, std::span<std::byte, sync_message_bytes_max> out) noexcept {
-    Writer writer(out);
+    ByteWriter writer(out);
     writer.put(number(message.kind));
     writer.put(message.from.value);
     writer.put(message.origin.value);
@@ -85,7 +41,7 @@ std::size_t encode(const LockMessage &message, std::span<std::byte, sync_message
 
 std::optional<LockMessage> decode_lock(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept {
     if (!has_form(bytes, SyncFamily::Lock, lock_message_bytes)) { return std::nullopt; }
-    Reader reader(bytes, node_count);
+    ByteReader reader(bytes, node_count);
     LockMessage message{};
     message.kind = static_cast<LockMessageKind>(reader.take<std::uint8_t>());
     message.from = reader.take_node();
@@ -97,7 +53,7 @@ std::optional<LockMessage> decode_lock(std::span<const std::byte> bytes, std::ui
 }
 
 std::size_t encode(const ConditionMessage &message, std::span<std::byte, sync_message_bytes_max> out) noexcept {
-    Writer writer(out);
+    ByteWriter writer(out);
     writer.put(number(message.kind));
     writer.put(static_cast<std::uint8_t>(message.busy));
     writer.put(message.from.value);
@@ -111,7 +67,7 @@ std::size_t encode(const ConditionMessage &message, std::span<std::byte, sync_me
 
 std::optional<ConditionMessage> decode_condition(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept {
     if (!has_form(bytes, SyncFamily::Condition, condition_message_bytes)) { return std::nullopt; }
-    Reader reader(bytes, node_count);
+    ByteReader reader(bytes, node_count);
     ConditionMessage message{};
     message.kind = static_cast<ConditionMessageKind>(reader.take<std::uint8_t>());
     message.busy = reader.take_flag();
@@ -126,7 +82,7 @@ std::optional<ConditionMessage> decode_condition(std::span<const std::byte> byte
 }
 
 std::size_t encode(const BarrierMessage &message, std::span<std::byte, sync_message_bytes_max> out) noexcept {
-    Writer writer(out);
+    ByteWriter writer(out);
     writer.put(number(message.kind));
     writer.put(static_cast<std::uint8_t>(message.result));
     writer.put(static_cast<std::uint8_t>(message.busy));
@@ -143,7 +99,7 @@ std::size_t encode(const BarrierMessage &message, std::span<std::byte, sync_mess
 
 std::optional<BarrierMessage> decode_barrier(std::span<const std::byte> bytes, std::uint16_t node_count) noexcept {
     if (!has_form(bytes, SyncFamily::Barrier, barrier_message_bytes)) { return std::nullopt; }
-    Reader reader(bytes, node_count);
+    ByteReader reader(bytes, node_count);
     BarrierMessage message{};
     message.kind = static_cast<BarrierMessageKind>(reader.take<std::uint8_t>());
     const auto result = reader.take<std::uint8_t>();

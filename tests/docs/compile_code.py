@@ -16,6 +16,15 @@ import extract_code
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-fsyntax-only"]
 
 
+def precompiled(command, scratch):
+    """The headers that C++ blocks take for granted, compiled once: the flags that make a compilation use them."""
+    header = scratch / "taken_for_granted.hpp"
+    names = extract_code.TAKEN_FOR_GRANTED["cpp"]
+    header.write_text("".join(f"#include <{name}>\n" for name in names), encoding="utf-8")
+    subprocess.run([*command, "-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
+    return ["-include", str(header)]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cc", required=True)
@@ -25,8 +34,10 @@ def main():
     parser.add_argument("documents", nargs="+")
     options = parser.parse_args()
     extract_code.main([*options.documents, options.scratch])
-    compilers = {".c": [options.cc, "-std=c11", "-D_GNU_SOURCE"], ".cpp": [options.cxx, "-std=c++20"]}
     includes = [f"-I{folder}" for folder in options.include]
+    cxx = [options.cxx, "-std=c++20"]
+    cxx += precompiled([*cxx, *includes], Path(options.scratch))
+    compilers = {".c": [options.cc, "-std=c11", "-D_GNU_SOURCE"], ".cpp": cxx}
     sources = sorted(Path(options.scratch).glob("*_line_*"))
     refused = []
     for source in sources:

@@ -15,8 +15,8 @@ from pathlib import Path
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TAKEN_FOR_GRANTED = {
     "c": ["dsm/dsm.h", "errno.h", "pthread.h", "stdatomic.h", "stdio.h", "stdlib.h"],
-    "cpp": ["dsm/dsm.hpp", "algorithm", "atomic", "cstdio", "cstring", "memory", "mutex", "span", "thread", "unistd.h",
-            "vector"],
+    "cpp": ["dsm/dsm.hpp", "algorithm", "atomic", "cstdio", "cstring", "memory", "mutex", "shared_mutex", "span",
+            "thread", "unistd.h", "vector"],
 }
 
 

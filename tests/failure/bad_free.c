@@ -45,9 +45,12 @@ int main(int argc, char **argv) {
         } else if (strcmp(mistake, "realloc_ordinary_memory") == 0) {
             small = dsm_realloc(ordinary, 200);
         }
-        say("still alive");
+        /* A small block of another node is judged by its owner, latest in dsm_finalize(). */
+        int judged_later = dsm_node_count() > 1 && strstr(mistake, "small") != NULL;
+        if (!judged_later) { say("still alive"); }
     }
     dsm_barrier_all();
     EXPECT_CODE(dsm_finalize(), 0);
+    say("still alive");
     return 0;
 }

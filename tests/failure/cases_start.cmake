@@ -10,6 +10,8 @@ bad_option(fault DSM_FAULT=segv "auto.userfaultfd.mprotect")
 bad_option(bulk DSM_BULK=ftp "auto.direct.rma.am")
 bad_option(progress DSM_PROGRESS=never "auto.poll.event")
 bad_option(log DSM_LOG=loud "error.warn.info.debug")
+bad_option(log_part DSM_LOG=info,pages=debug "start.transport.memory.protocol.sync.alloc")
+bad_option(core DSM_CORE=all "none.present")
 bad_option(no_ranks_per_node DSM_RANKS_PER_NODE=0 "from 1 to 4096")
 bad_option(half_a_rank_per_node DSM_RANKS_PER_NODE=1.5 "from 1 to 4096")
 bad_option(negative_timeout DSM_TIMEOUT=-1 "from 0 .never. to 1000000")
@@ -21,8 +23,8 @@ bad_option(no_unit_of_cache DSM_CACHE=64X "an optional K, M, G or T, from")
 bad_option(empty_value DSM_CACHE= "an optional K, M, G or T, from")
 failure_case(option.bad_in_one_rank RANKS 3 SAY_ONCE "rank 1: DSM_CACHE=x is not valid" RUN start
              1:set=DSM_CACHE=x init=EINVAL)
-failure_case(option.unknown_name_warns RANKS 0 2 ENV DSM_CASHE=64M SAY "unknown variable DSM_CASHE" RUN start init=0
-             use=8192 finalize=0)
+failure_case(option.unknown_name_warns RANKS 0 2 ENV DSM_CASHE=64M SAY_ONCE "unknown variable DSM_CASHE" RUN start
+             init=0 use=8192 finalize=0)
 failure_case(option.unknown_name_at_log_error RANKS 0 ENV DSM_CASHE=64M DSM_LOG=error RUN start init=0 finalize=0)
 foreach(setting DSM_SEGMENT_SIZE=128M DSM_SEGMENT_BASE=0x300000000000 DSM_RANKS_PER_NODE=1 DSM_FAULT=mprotect
         DSM_BULK=am)
@@ -30,6 +32,13 @@ foreach(setting DSM_SEGMENT_SIZE=128M DSM_SEGMENT_BASE=0x300000000000 DSM_RANKS_
     failure_case(option.different_${name} RANKS 3 SAY "${name}.* must be the same in all ranks" RUN start
                  2:set=${setting} init=EINVAL)
 endforeach()
+
+# A program that was compiled with headers of another version.
+failure_case(version.of_headers RANKS 0 2 SAY_ONCE "compiled with headers of libdsm 0.2 and runs with the library 0.1"
+             RUN start headers=200 init=EINVAL)
+failure_case(version.of_headers_in_one_rank RANKS 2 SAY_ONCE "rank 1: the program was compiled with headers" RUN start
+             1:headers=10100 init=EINVAL)
+failure_case(version.patch_may_differ RANKS 2 RUN start headers=199 init=0 use=4096 finalize=0)
 
 # The segment and the limits of the process. A failed start ends cleanly, and a second one is refused.
 failure_case(segment.base_occupied RANKS 0 2 ENV DSM_SEGMENT_BASE=0x300000000000

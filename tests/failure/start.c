@@ -5,6 +5,7 @@
  *   limit_v=BYTES       as ulimit -v                       limit_f=BYTES    as ulimit -f (hard and soft)
  *   limit_soft_f=BYTES  the soft limit alone               refuse=userfaultfd   the system call gives EPERM (seccomp)
  *   mpi=LEVEL           MPI_Init_thread at single, funneled, serialized or multiple
+ *   headers=VERSION     the headers are of that version    (until then: of the library's)
  *   init=CODE           dsm_init() gives CODE              finalize=CODE    dsm_finalize() gives CODE
  *   use=BYTES           allocates, writes and reads shared memory with all ranks
  *   sleep=SECONDS       comes late
@@ -21,6 +22,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+static int header_version = DSM_VERSION;
 
 static void set_variable(char *text) {
     char *value = strchr(text, '=');
@@ -105,7 +108,9 @@ static void run(const char *step, char *value) {
     } else if (strcmp(step, "mpi") == 0) {
         start_mpi(value);
     } else if (strcmp(step, "init") == 0) {
-        expect_named(dsm_init(), value, "dsm_init");
+        expect_named(dsm_init_version(header_version), value, "dsm_init");
+    } else if (strcmp(step, "headers") == 0) {
+        header_version = atoi(value);
     } else if (strcmp(step, "finalize") == 0) {
         expect_named(dsm_finalize(), value, "dsm_finalize");
     } else if (strcmp(step, "use") == 0) {

@@ -1,7 +1,7 @@
 // dsm_explore: visits every state of a small job of sequential memory and says how many there were.
 //
 //   dsm_explore [--nodes N] [--accesses K] [--evictions K] [--frees K] [--pins K] [--fan-out F] [--first-touch 1]
-//               [--residence 1] [--slow-wakes K] [--states-max S] [--bug NAME] [--expect-failure 1]
+//               [--in-file 1] [--residence 1] [--slow-wakes K] [--states-max S] [--bug NAME] [--expect-failure 1]
 #include "libdsm/base/check.hpp"
 #include "tests/model/explorer.hpp"
 
@@ -29,9 +29,11 @@ void on_broken_check(int /*exit_code*/) {
 }
 
 [[noreturn]] void usage() {
-    std::fprintf(stderr, "dsm_explore [--nodes N] [--accesses K] [--evictions K] [--frees K] [--pins K] [--fan-out F]\n"
-                         "            [--first-touch 1] [--residence 1] [--slow-wakes K] [--states-max S] [--bug NAME] "
-                         "[--expect-failure 1]\n");
+    std::fprintf(
+        stderr,
+        "dsm_explore [--nodes N] [--accesses K] [--evictions K] [--frees K] [--pins K] [--fan-out F]\n"
+        "            [--first-touch 1] [--in-file 1] [--residence 1] [--slow-wakes K] [--states-max S] [--bug NAME] "
+        "[--expect-failure 1]\n");
     std::exit(exit_usage);
 }
 
@@ -53,6 +55,8 @@ ExplorerOptions parse(int argc, char **argv) {
             options.pins = number;
         } else if (name == "--fan-out") {
             options.fan_out = number;
+        } else if (name == "--in-file") {
+            options.in_file = number != 0;
         } else if (name == "--first-touch") {
             options.first_touch = number != 0;
         } else if (name == "--residence") {

@@ -42,12 +42,17 @@ Explorer::Model Explorer::initial() {
     world.nodes = options_.nodes;
     world.pages = 1;
     world.first_touch = {options_.first_touch};
+    world.in_file = {options_.in_file};
     world.limits.fan_out = static_cast<std::uint16_t>(options_.fan_out);
     world.limits.residence_us = options_.has_residence ? 1 : 0;
     world.limits.bounce_window_us = 0;
     world.mutation = options_.mutation;
     const Node node{static_cast<std::uint8_t>(options_.accesses_per_node),
-                    static_cast<std::uint8_t>(options_.evictions_per_node), false, Access::None, false};
+                    static_cast<std::uint8_t>(options_.evictions_per_node),
+                    false,
+                    Access::None,
+                    false,
+                    0};
     return {World(world, memory_.pool()), std::vector<Node>(options_.nodes, node),
             static_cast<std::uint8_t>(options_.frees), static_cast<std::uint8_t>(options_.pins),
             static_cast<std::uint8_t>(options_.slow_wakes)};
@@ -74,16 +79,18 @@ std::vector<Action> Explorer::actions_of(const Model &model) const {
         if (has_deferred && options_.has_residence && may_go_on && state.pending == Pending::None) {
             actions.push_back({ActionKind::Timer, subject});
         }
-        if (node.pins) { actions.push_back({ActionKind::Unpin, subject}); }
-        if (!node.waits && node.accesses_left > 0 && !node.pins) {
+        if (node.pins > 0) { actions.push_back({ActionKind::Unpin, subject}); }
+        if (!node.waits && node.accesses_left > 0) { // Under a pin: another thread of the node.
             actions.push_back({ActionKind::StartRead, subject});
             actions.push_back({ActionKind::StartWrite, subject});
         }
         if (node.evictions_left > 0 && holds_frame(state)) { actions.push_back({ActionKind::Evict, subject}); }
-        if (model.pins_left > 0 && !node.pins && !node.waits && state.access != Access::None) {
-            actions.push_back({ActionKind::Pin, subject});
+        if (model.pins_left > 0 && !node.waits) {
+            actions.push_back({ActionKind::PinForRead, subject});
+            actions.push_back({ActionKind::PinForWrite, subject});
         }
     }
+    if (model.world.is_load_awaited(0)) { actions.push_back({ActionKind::Load, 0}); }
     if (model.frees_left > 0 && !model.world.is_freeing(0)) { actions.push_back({ActionKind::Free, 0}); }
     return actions;
 }
@@ -101,6 +108,7 @@ void Explorer::apply(Model &model, Action action) const {
             node.waits = true;
             --node.accesses_left;
         }
+        if (node.is_pinning) { return try_pin(model, index); }
         if (world.access(index, 0) < node.wanted) { world.fault(index, 0, node.wanted, 0); }
         if (world.access(index, 0) >= node.wanted) { finish_access(model, index); }
         break;
@@ -115,19 +123,37 @@ void Explorer::apply(Model &model, Action action) const {
         if (world.at(index, 0).state.stay == Stay::AwaitingAccess) { --model.slow_wakes_left; }
         world.timer(index, 0, much_later_us);
         break;
+    case ActionKind::Load:
+        world.load(0, 0);
+        break;
     case ActionKind::Free:
         --model.frees_left;
         world.free_block(0, 0);
         break;
-    case ActionKind::Pin:
+    case ActionKind::PinForRead:
+    case ActionKind::PinForWrite:
         --model.pins_left;
-        model.nodes[index].pins = true;
-        world.pin(index, 0);
-        break;
+        model.nodes[index].wanted = action.kind == ActionKind::PinForRead ? Access::Read : Access::Write;
+        model.nodes[index].waits = true;
+        model.nodes[index].is_pinning = true;
+        return try_pin(model, index);
     case ActionKind::Unpin:
-        model.nodes[index].pins = false;
+        --model.nodes[index].pins;
         world.unpin(index, 0, 0);
         break;
+    }
+    make_canonical(model);
+}
+
+/// The thread of the node pins the page, or waits for what is missing.
+void Explorer::try_pin(Model &model, unsigned index) const {
+    Node &node = model.nodes[index];
+    if (model.world.try_pin(index, 0, node.wanted, 0)) {
+        model.world.accessed(index, 0, 0);
+        ++node.pins;
+        node.waits = false;
+        node.is_pinning = false;
+        node.wanted = Access::None;
     }
     make_canonical(model);
 }
@@ -176,7 +202,8 @@ std::uint64_t Explorer::hash(const Model &model) const {
         hash = hash_bytes(hash, &entry.state, sizeof entry.state);
         hash = mixed(hash, entry.frame[0] * 2 + (entry.has_frame ? 1 : 0));
         hash = mixed(hash, node.accesses_left | node.evictions_left << 8 | (node.waits ? 1U << 16 : 0) |
-                               (node.pins ? 1U << 17 : 0) | static_cast<unsigned>(node.wanted) << 18);
+                               (node.is_pinning ? 1U << 17 : 0) | static_cast<unsigned>(node.wanted) << 18 |
+                               static_cast<unsigned>(node.pins) << 20);
     }
     hash = mixed(hash, model.world.last_written(0)[0] << 16 | model.frees_left << 8 | model.pins_left << 4 |
                            model.slow_wakes_left);
@@ -191,7 +218,7 @@ std::uint64_t Explorer::hash(const Model &model) const {
 void Explorer::check_end(Model &model, const std::vector<Action> &actions) const {
     const auto happens_by_itself = [](Action action) {
         return action.kind == ActionKind::Deliver || action.kind == ActionKind::Continue ||
-               action.kind == ActionKind::Timer || action.kind == ActionKind::Unpin;
+               action.kind == ActionKind::Timer || action.kind == ActionKind::Unpin || action.kind == ActionKind::Load;
     };
     if (std::any_of(actions.begin(), actions.end(), happens_by_itself)) { return; }
     model.world.check_quiet();
@@ -216,7 +243,13 @@ void Explorer::look(const Model &model) {
         if (options_.evictions_per_node > 0 && options_.nodes > 2) {
             see("a wish to take back, kept", has(state, Flag::WantedBack));
         }
-        if (options_.pins > 0) { see("an invalidation that a pin delays", has(state, Flag::PinDelays)); }
+        if (options_.pins > 0) {
+            see("an invalidation that a pin delays", has(state, Flag::PinDelays));
+            see("a request that a pin delays", state.pins > 0 && is_initialised(state) && state.next != no_node);
+            see("a write that waits for the own node's pin",
+                state.pins > 0 && !owns(state) && model.nodes[index].wanted == Access::Write);
+        }
+        if (options_.in_file) { see("a page that its file is asked for", has(state, Flag::InFile)); }
         if (options_.frees > 0) { see("a free under way", has(state, Flag::Freeing)); }
     }
 }
@@ -273,9 +306,9 @@ std::vector<std::string> Explorer::replay(std::uint32_t parent, Action last, boo
 }
 
 std::string Explorer::text(Action action) {
-    constexpr std::array<std::string_view, 9> names{"starts a read",  "starts a write", "continues", "receives message",
-                                                    "wants to evict", "timer",          "frees",     "pins",
-                                                    "unpins"};
+    constexpr std::array<std::string_view, 11> names{
+        "starts a read", "starts a write", "continues",     "receives message", "wants to evict", "timer",
+        "frees",         "pins to read",   "pins to write", "unpins",           "is loaded"};
     return std::string(names[static_cast<unsigned>(action.kind)]) + " " + std::to_string(action.subject);
 }
 

@@ -20,13 +20,26 @@ struct ExplorerOptions {
     unsigned pins = 0;
     unsigned fan_out = 1;
     bool first_touch = false;
+    bool in_file = false;
     bool has_residence = false; ///< a page that was mapped stays until a timer, which may come at any moment
     unsigned slow_wakes = 0;    ///< how often a page may go on before its waiter has mapped it (needs has_residence)
     std::uint64_t states_max = 20'000'000;
     protocol::Mutation mutation = protocol::Mutation::None;
 };
 
-enum class ActionKind : std::uint8_t { StartRead, StartWrite, Continue, Deliver, Evict, Timer, Free, Pin, Unpin };
+enum class ActionKind : std::uint8_t {
+    StartRead,
+    StartWrite,
+    Continue,
+    Deliver,
+    Evict,
+    Timer,
+    Free,
+    PinForRead,
+    PinForWrite,
+    Unpin,
+    Load
+};
 struct Action {
     ActionKind kind;
     std::uint8_t subject; ///< node, or place of the packet in the sorted network
@@ -55,7 +68,8 @@ private:
         std::uint8_t evictions_left;
         bool waits;
         Access wanted;
-        bool pins;
+        bool is_pinning;   ///< what it waits for is a pin
+        std::uint8_t pins; ///< held by threads of the node
     };
     struct Model {
         World world;
@@ -72,6 +86,7 @@ private:
     [[nodiscard]] Model initial();
     [[nodiscard]] std::vector<Action> actions_of(const Model &model) const;
     void apply(Model &model, Action action) const;
+    void try_pin(Model &model, unsigned node) const;
     void finish_access(Model &model, unsigned node) const;
     void make_canonical(Model &model) const;
     [[nodiscard]] std::uint64_t hash(const Model &model) const;

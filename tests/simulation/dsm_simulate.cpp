@@ -84,6 +84,7 @@ void on_broken_check(int /*exit_code*/) { end_with_failure("a check in the proto
 
 [[noreturn]] void usage() {
     std::fprintf(stderr, "dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--bug NAME] [--expect-failure] "
+                         "[--pins-in-any-order] "
                          "[--trace] [--trace-last K]\nbugs:");
     for (const auto &[name, mutation] : mutations_by_name()) { std::fprintf(stderr, " %s", name.c_str()); }
     std::fprintf(stderr, "\n");
@@ -106,6 +107,8 @@ void parse(int argc, char **argv) {
         };
         if (name == "--seed") {
             options.simulation.seed = number_of(value());
+        } else if (name == "--pins-in-any-order") {
+            options.simulation.pins_in_any_order = true;
         } else if (name == "--count") {
             options.count = number_of(value());
         } else if (name == "--nodes") {

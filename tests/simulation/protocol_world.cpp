@@ -6,6 +6,8 @@ using namespace dsm::protocol;
 
 namespace {
 constexpr unsigned nodes_checked_always = 64;
+/// What a file holds of a page.
+constexpr Words contents_of_file{1, 0};
 constexpr Words garbage{0xdeadbeefdeadbeef, 0xdeadbeefdeadbeef};
 } // namespace
 
@@ -46,6 +48,7 @@ public:
     }
     void restrict_access(Access access) override {
         if (access >= entry_.state.access) { world_.fail("access is restricted to what it was or more"); }
+        if (entry_.pins > 0) { world_.fail("S11 a pinned page is taken" + world_.where(node_, page_)); }
         note(std::string("  restricts access to ") + name_of(access));
     }
     void grant_access(Access access) override {
@@ -74,6 +77,10 @@ public:
         }
     }
     void wake_waiters() override { world_.wakes.push_back({node_, page_}); }
+    void load() override {
+        note("  asks the file");
+        if (world_.home(page_) != node_) { world_.fail("S12 another node than the home asks the file"); }
+    }
 
     static std::string text(const PageMessage &message) {
         std::array<char, 300> line;
@@ -97,21 +104,27 @@ std::shared_ptr<const WorldOptions> completed(const WorldOptions &options) {
         all->homes.push_back(page % all->nodes);
     }
     all->first_touch.resize(all->pages);
+    all->in_file.resize(all->pages);
     return all;
 }
 } // namespace
 
 World::World(const WorldOptions &options, SetPool &pool)
     : options_(completed(options)), pool_(&pool),
-      entries_(std::size_t{options.nodes} * options.pages, NodePage{PageState{}, garbage, false}),
-      last_written_(options.pages) {}
+      entries_(std::size_t{options.nodes} * options.pages, NodePage{PageState{}, garbage, false, 0}),
+      last_written_(options.pages) {
+    for (unsigned page = 0; page < options.pages; ++page) {
+        if (options_->in_file[page]) { last_written_[page] = contents_of_file; }
+    }
+}
 
 PageContext World::context(unsigned node, unsigned page) const {
     return {.page = PageId{page},
             .self = NodeId{static_cast<std::uint16_t>(node)},
             .home = NodeId{static_cast<std::uint16_t>(home(page))},
             .node_count = static_cast<std::uint16_t>(options_->nodes),
-            .first_touch = options_->first_touch[page]};
+            .first_touch = options_->first_touch[page],
+            .in_file = options_->in_file[page]};
 }
 
 void World::fail(const std::string &what) {
@@ -144,6 +157,12 @@ void World::fault(unsigned node, unsigned page, Access wanted, TimeUs now_us) {
     });
 }
 
+void World::prefetch(unsigned node, unsigned page, Access wanted, TimeUs now_us) {
+    run(node, page, "prefetches", [&](auto &machine, auto &state, auto in, auto &effects) {
+        machine.on_prefetch(state, in, wanted, now_us, effects);
+    });
+}
+
 void World::accessed(unsigned node, unsigned page, TimeUs now_us) {
     run(node, page, "accessed",
         [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_accessed(state, in, now_us, effects); });
@@ -167,11 +186,18 @@ void World::free_block(unsigned page, TimeUs now_us) {
         [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_free(state, in, now_us, effects); });
 }
 
-void World::pin(unsigned node, unsigned page) {
-    run(node, page, "pins", [](auto &machine, auto &state, auto in, auto &) { machine.pin(state, in); });
+bool World::try_pin(unsigned node, unsigned page, Access wanted, TimeUs now_us) {
+    bool is_pinned = false;
+    run(node, page, "tries to pin", [&](auto &machine, auto &state, auto in, auto &effects) {
+        is_pinned = machine.try_pin(state, in, wanted, now_us, effects);
+    });
+    at(node, page).pins += is_pinned ? 1 : 0;
+    if (is_pinned && access(node, page) < wanted) { fail("S11 a page is pinned without access" + where(node, page)); }
+    return is_pinned;
 }
 
 void World::unpin(unsigned node, unsigned page, TimeUs now_us) {
+    --at(node, page).pins;
     run(node, page, "unpins",
         [&](auto &machine, auto &state, auto in, auto &effects) { machine.unpin(state, in, now_us, effects); });
 }
@@ -195,6 +221,20 @@ void World::deliver(std::size_t packet_index, TimeUs now_us) {
         [&](auto &machine, auto &state, auto in, auto &effects) {
             machine.on_message(state, in, *message, now_us, effects);
         });
+}
+
+bool World::is_load_awaited(unsigned page) const {
+    const PageState &state = at(home(page), page).state;
+    return has(state, Flag::InFile) && state.pending == Pending::Own;
+}
+
+void World::load(unsigned page, TimeUs now_us) {
+    NodePage &entry = at(home(page), page);
+    if (entry.state.access != Access::None) { fail("S12 a page that is mapped is loaded"); }
+    entry.frame = contents_of_file;
+    entry.has_frame = true;
+    run(home(page), page, "is loaded",
+        [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_loaded(state, in, now_us, effects); });
 }
 
 void World::read(unsigned node, unsigned page, unsigned word) {
@@ -239,7 +279,8 @@ void World::check_page_now(unsigned page) {
 
 /// S3 (one owner or one ownership under way), S10.
 void World::check_owner(unsigned page) {
-    unsigned owners = is_initialised(at(home(page), page).state) ? 0 : 1;
+    const PageState &at_home = at(home(page), page).state;
+    unsigned owners = is_initialised(at_home) && !has(at_home, Flag::InFile) ? 0 : 1; // The file stands for one, S12.
     for (const Packet &packet : network) {
         owners += packet.page() == page && packet.kind() == PageMessageKind::Grant ? 1 : 0;
     }
@@ -288,9 +329,9 @@ void World::check_hints(unsigned page) {
         unsigned node = start;
         for (unsigned hops = 0;; ++hops) {
             const PageState &state = at(node, page).state;
-            const bool is_end = is_initialised(state)
-                                    ? owns(state) || state.pending == Pending::Write || state.pending == Pending::Own
-                                    : node == home(page);
+            const bool is_end = is_initialised(state) ? owns(state) || state.pending == Pending::Write ||
+                                                            state.pending == Pending::Own || has(state, Flag::InFile)
+                                                      : node == home(page);
             if (is_end) { break; }
             if (hops > options_->nodes) { return fail("S3 hints run in a circle" + where(start, page)); }
             node = is_initialised(state) ? state.hint.value : home(page);
@@ -331,6 +372,9 @@ const std::map<std::string, Mutation> &mutations_by_name() {
         {"serve-without-downgrade", Mutation::ServeWithoutDowngrade},
         {"evict-owned-page", Mutation::EvictOwnedPage},
         {"zero-after-write", Mutation::ZeroAfterWrite},
+        {"ignore-pin-at-copy", Mutation::IgnorePinAtCopy},
+        {"ignore-pin-at-owner", Mutation::IgnorePinAtOwner},
+        {"ask-while-pinned", Mutation::AskWhilePinned},
     };
     return names;
 }

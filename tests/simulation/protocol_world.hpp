@@ -40,6 +40,7 @@ struct NodePage {
     PageState state;
     Words frame;
     bool has_frame;
+    unsigned pins; ///< as the caller counts them (S11)
 };
 
 struct Timer {
@@ -57,6 +58,7 @@ struct WorldOptions {
     unsigned pages = 1;
     std::vector<unsigned> homes;   ///< one for each page; empty: page modulo nodes
     std::vector<bool> first_touch; ///< one for each page; empty: none
+    std::vector<bool> in_file;     ///< one for each page: its first contents are in a file; empty: none
     protocol::SequentialLimits limits;
     protocol::Mutation mutation = protocol::Mutation::None;
 };
@@ -82,12 +84,16 @@ public:
 
     // Events. Each ends with the page's invariants checked.
     void fault(unsigned node, unsigned page, Access wanted, TimeUs now_us);
+    void prefetch(unsigned node, unsigned page, Access wanted, TimeUs now_us);
     void deliver(std::size_t packet_index, TimeUs now_us);
     void accessed(unsigned node, unsigned page, TimeUs now_us);
     void timer(unsigned node, unsigned page, TimeUs now_us);
     protocol::Eviction evict(unsigned node, unsigned page, TimeUs now_us);
     void free_block(unsigned page, TimeUs now_us);
-    void pin(unsigned node, unsigned page);
+    /// The file's answer, for a page whose home waits for it.
+    void load(unsigned page, TimeUs now_us);
+    [[nodiscard]] bool is_load_awaited(unsigned page) const;
+    bool try_pin(unsigned node, unsigned page, Access wanted, TimeUs now_us);
     void unpin(unsigned node, unsigned page, TimeUs now_us);
     // What a thread does once it has access: a read is compared with the last write.
     void read(unsigned node, unsigned page, unsigned word);

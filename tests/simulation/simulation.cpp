@@ -35,7 +35,8 @@ WorldOptions Simulation::world_options(const SimulationOptions &options, Random 
 }
 
 Simulation::Simulation(const SimulationOptions &options, SetPool &pool, std::vector<std::string> *trace)
-    : random_(options.seed), world_options_(world_options(options, random_)), world_(world_options_, pool),
+    : pins_in_any_order_(options.pins_in_any_order), random_(options.seed),
+      world_options_(world_options(options, random_)), world_(world_options_, pool),
       paused_until_us_(world_options_.nodes), cache_frames_(random_.between(1, 2)),
       delay_us_max_(random_.one_in(2) ? 50 : 1'000), writes_one_in_(one_of({2, 3, 10, 200}, random_)) {
     world_.trace = trace;
@@ -43,7 +44,7 @@ Simulation::Simulation(const SimulationOptions &options, SetPool &pool, std::vec
     const unsigned accesses = std::max(4U, 600 / (world_options_.nodes * threads_per_node));
     for (unsigned node = 0; node < world_options_.nodes; ++node) {
         for (unsigned i = 0; i < threads_per_node; ++i) {
-            threads_.push_back({node, accesses, false, false, 0, 0, Access::None});
+            threads_.push_back({node, accesses, false, false, 0, 0, Access::None, false, {}, {}});
             add_event(random_.below(100), EventKind::RunThread, node, static_cast<unsigned>(threads_.size() - 1));
         }
     }
@@ -98,7 +99,7 @@ void Simulation::handle(const Event &event) {
     case EventKind::Free:
         return free_page(event.subject);
     case EventKind::Unpin:
-        return world_.unpin(event.node, event.subject, now_us_);
+        return unpin_pages(event.subject);
     }
 }
 
@@ -135,17 +136,16 @@ void Simulation::run_thread(unsigned index) {
     Thread &thread = threads_[index];
     if (thread.accesses_left == 0) { return; }
     if (!thread.is_busy) {
-        thread.is_busy = true;
-        thread.page = random_.one_in(3) ? random_.below(world_options_.pages) : 0;
-        thread.word = random_.below(words_per_frame);
-        thread.wanted = random_.one_in(writes_one_in_) ? Access::Write : Access::Read;
-    } else if (random_.one_in(60)) { // A waiter that vanishes: a signal took the thread elsewhere.
+        choose(thread);
+    } else if (!thread.is_pinning &&
+               random_.one_in(60)) { // A waiter that vanishes: a signal took the thread elsewhere.
         thread.is_busy = false;
         --thread.accesses_left;
         ++result_.abandoned_waits;
         add_event(now_us_ + random_.below(3'000), EventKind::RunThread, thread.node, index);
         return;
     }
+    if (thread.is_pinning) { return pin_pages(index); }
     if (world_.access(thread.node, thread.page) < thread.wanted) {
         world_.fault(thread.node, thread.page, thread.wanted, now_us_);
         if (world_.access(thread.node, thread.page) < thread.wanted) {
@@ -154,6 +154,49 @@ void Simulation::run_thread(unsigned index) {
         }
     }
     access_page(index);
+}
+
+/// What a thread does next: an access, or now and then pinning a run of pages.
+void Simulation::choose(Thread &thread) {
+    thread.is_busy = true;
+    thread.page = random_.one_in(3) ? random_.below(world_options_.pages) : 0;
+    thread.word = random_.below(words_per_frame);
+    thread.wanted = random_.one_in(writes_one_in_) ? Access::Write : Access::Read;
+    if (random_.one_in(20)) { world_.prefetch(thread.node, thread.page, thread.wanted, now_us_); }
+    thread.is_pinning = random_.one_in(12);
+    if (!thread.is_pinning) { return; }
+    for (unsigned page = world_options_.pages; page-- > thread.page;) { thread.to_pin.push_back(page); }
+    if (pins_in_any_order_ && random_.one_in(2)) { std::reverse(thread.to_pin.begin(), thread.to_pin.end()); }
+}
+
+/// Page after page in rising order, keeping those that it has while it waits for the next.
+void Simulation::pin_pages(unsigned index) {
+    Thread &thread = threads_[index];
+    while (!thread.to_pin.empty()) {
+        thread.page = thread.to_pin.back();
+        if (!world_.try_pin(thread.node, thread.page, thread.wanted, now_us_)) {
+            thread.waits = true;
+            return;
+        }
+        world_.accessed(thread.node, thread.page, now_us_);
+        thread.to_pin.pop_back();
+        thread.is_held.push_back(thread.page);
+        ++result_.pins;
+    }
+    add_event(now_us_ + random_.below(500), EventKind::Unpin, thread.node, index);
+}
+
+void Simulation::unpin_pages(unsigned index) {
+    Thread &thread = threads_[index];
+    for (const unsigned page : thread.is_held) {
+        if (thread.wanted == Access::Write) { world_.write(thread.node, page, thread.word, next_tag_++); }
+        world_.read(thread.node, page, thread.word);
+        world_.unpin(thread.node, page, now_us_);
+    }
+    thread.is_held.clear();
+    thread.is_busy = false;
+    --thread.accesses_left;
+    add_event(now_us_, EventKind::RunThread, thread.node, index);
 }
 
 void Simulation::access_page(unsigned index) {
@@ -168,10 +211,6 @@ void Simulation::access_page(unsigned index) {
     ++result_.accesses;
     thread.is_busy = false;
     --thread.accesses_left;
-    if (random_.one_in(25) && world_.access(thread.node, thread.page) != Access::None) {
-        world_.pin(thread.node, thread.page);
-        add_event(now_us_ + random_.below(500), EventKind::Unpin, thread.node, thread.page);
-    }
     keep_cache_small(thread.node);
     add_event(now_us_ + (random_.one_in(4) ? random_.below(1'000) : 0), EventKind::RunThread, thread.node, index);
 }

@@ -11,8 +11,9 @@ namespace dsm::protocol_test {
 
 struct SimulationOptions {
     std::uint64_t seed = 1;
-    unsigned nodes = 0; ///< 0: 3 to 16, as the seed says
-    unsigned pages = 0; ///< 0: 1 to 3
+    unsigned nodes = 0;             ///< 0: 3 to 16, as the seed says
+    unsigned pages = 0;             ///< 0: 1 to 3
+    bool pins_in_any_order = false; ///< a planted bug of the program's side: pages are pinned as they come
     protocol::Mutation mutation = protocol::Mutation::None;
 };
 
@@ -25,6 +26,7 @@ struct SimulationResult {
     std::uint64_t frames_sent = 0;
     std::uint64_t evictions = 0;
     std::uint64_t abandoned_waits = 0;
+    std::uint64_t pins = 0;
 };
 
 class Simulation {
@@ -54,6 +56,9 @@ private:
         unsigned page;
         unsigned word;
         Access wanted;
+        bool is_pinning;               ///< what it wants is to hold pages
+        std::vector<unsigned> to_pin;  ///< pages still to be pinned, the last one first
+        std::vector<unsigned> is_held; ///< pages that it has pinned
     };
 
     static WorldOptions world_options(const SimulationOptions &options, Random &random);
@@ -61,6 +66,9 @@ private:
     void handle(const Event &event);
     void run_thread(unsigned index);
     void access_page(unsigned index);
+    void choose(Thread &thread);
+    void pin_pages(unsigned index);
+    void unpin_pages(unsigned index);
     void keep_cache_small(unsigned node);
     void deliver(std::uint64_t packet_id);
     void free_page(unsigned page);
@@ -68,6 +76,7 @@ private:
     void collect();
     TimeUs network_delay_us();
 
+    bool pins_in_any_order_;
     Random random_;
     WorldOptions world_options_;
     World world_;

@@ -37,6 +37,8 @@ C_STANDARD_HEADERS = set(
     "assert.h complex.h ctype.h errno.h float.h inttypes.h limits.h locale.h math.h signal.h stdalign.h stdarg.h "
     "stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h time.h uchar.h wchar.h".split()
 )
+# What a public header may include besides, to declare functions that are called as those of the system.
+POSIX_HEADERS = {"sys/socket.h", "sys/types.h", "sys/uio.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
 # A comment, a string or a character literal; what is left of a file without them is code.
 NO_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
@@ -129,7 +131,8 @@ def check_includes(tree):
                 yield Finding(path, include.line, "includes mpi.h: only mpi_transport, tests/mpi and the programs' "
                                                   "comparison with MPI (files named *mpi*) may")
             elif is_public_header(path) and include.name != "mpi.h":
-                is_standard = include.name in C_STANDARD_HEADERS or re.fullmatch(r"[a-z_]+", include.name)
+                is_standard = (include.name in C_STANDARD_HEADERS | POSIX_HEADERS
+                               or re.fullmatch(r"[a-z_]+", include.name))
                 if not is_standard:
                     yield Finding(path, include.line, f"includes {include.name}: a public header includes only "
                                                       "standard and public headers")

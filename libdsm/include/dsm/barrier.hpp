@@ -13,7 +13,12 @@ namespace dsm {
 /** A barrier for count threads of any ranks. Place it in shared memory and construct it once. */
 class barrier {
 public:
+    using dsm_shareable = barrier;
     explicit barrier(unsigned count) { detail::throw_on(dsm_barrier_init(&barrier_, nullptr, count), "dsm::barrier"); }
+    /** For threads_per_rank threads of each rank of a team. */
+    explicit barrier(const dsm_team_t &team, unsigned threads_per_rank = 1) {
+        detail::throw_on(dsm_barrier_init_team(&barrier_, &team, threads_per_rank), "dsm::barrier");
+    }
     barrier(const barrier &) = delete;
     barrier &operator=(const barrier &) = delete;
     /** True for exactly one of the threads that pass together. */

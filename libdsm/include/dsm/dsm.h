@@ -11,12 +11,21 @@
 #ifndef DSM_DSM_H
 #define DSM_DSM_H
 
+#include <dsm/access.h>
 #include <dsm/api.h>
+#include <dsm/atomic.h>
 #include <dsm/barrier.h>
+#include <dsm/bind.h>
 #include <dsm/condition.h>
+#include <dsm/io.h>
+#include <dsm/latch.h>
 #include <dsm/life.h>
 #include <dsm/memory.h>
 #include <dsm/mutex.h>
+#include <dsm/names.h>
+#include <dsm/once.h>
+#include <dsm/rwlock.h>
+#include <dsm/semaphore.h>
 #include <dsm/statistics.h>
 
 #endif /* DSM_DSM_H */

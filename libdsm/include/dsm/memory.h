@@ -22,7 +22,10 @@ extern "C" {
 DSM_API void *dsm_malloc(size_t bytes);
 /** As dsm_malloc() for count * bytes bytes, all zero. NULL with errno ENOMEM also when the product overflows. */
 DSM_API void *dsm_calloc(size_t count, size_t bytes);
-/** Resizes a block, moving it where needed; as realloc(). On failure the old block stays as it was. */
+/**
+ * Resizes a block, moving it where needed; as realloc(). On failure the old block stays as it was. It stays where it is
+ * while it fits its size class and is at least half used; from 32 KiB on also when its neighbours are free.
+ */
 DSM_API void *dsm_realloc(void *block, size_t bytes);
 /**
  * As dsm_malloc() with an address that is a multiple of alignment.
@@ -31,9 +34,42 @@ DSM_API void *dsm_realloc(void *block, size_t bytes);
 DSM_API void *dsm_aligned_alloc(size_t alignment, size_t bytes);
 /**
  * Frees a block of dsm_malloc() and its kin (any rank) or of dsm_alloc() (once, by one rank). NULL is ignored.
- * A pointer that no allocation returned, or one that was freed already, ends the job with a report, as glibc does.
+ * A pointer that no allocation returned, or one that was freed already, ends the job with a report, as glibc does: at
+ * once, but for small blocks of another node, whose owner reports them, with this rank named, within a millisecond or
+ * so and in any case before dsm_finalize() returns.
  */
 DSM_API void dsm_free(void *block);
+/**
+ * Bytes that a block of dsm_malloc() and its kin or of dsm_alloc() has room for, at least what was asked for; as
+ * glibc's malloc_usable_size(). May block for a message when the block is another node's.
+ * @return 0 for NULL and for what is no live block.
+ */
+DSM_API size_t dsm_malloc_usable_size(void *block);
+
+/**
+ * What the allocator holds and has done. "Node": of the heap that the ranks of this node share; "rank": done by this
+ * rank since dsm_init(). Blocks of 1 MiB and more belong to no heap.
+ */
+typedef struct dsm_malloc_statistics {
+    uint64_t heap_bytes;  /**< node: shared memory that the heap has got for blocks below 1 MiB */
+    uint64_t live_bytes;  /**< node: of these, room in blocks that the program has (frees by other nodes may be late) */
+    uint64_t live_blocks; /**< node */
+    uint64_t cached_bytes;    /**< node: blocks that threads keep for their next allocations */
+    uint64_t chunks_fetched;  /**< node: chunks of 2 MiB that the heap has got since dsm_init() */
+    uint64_t chunks_returned; /**< node: and given back, for all nodes to use */
+    uint64_t allocations;     /**< rank: blocks allocated; a block that dsm_realloc() moves counts as one more */
+    uint64_t frees;           /**< rank */
+    uint64_t remote_frees;    /**< rank: of these, blocks of another node's heap */
+    uint64_t spans_allocated; /**< rank: of the allocations, those of 1 MiB and more */
+    uint64_t spans_freed;     /**< rank: of the frees, those of 1 MiB and more and of dsm_alloc() */
+} dsm_malloc_statistics_t;
+
+/**
+ * Fills *statistics, looking at every chunk of the node's heap (about 2 us each). Counts of running operations may be
+ * missing.
+ * @return 0; EPERM; EINVAL for NULL.
+ */
+DSM_API int dsm_get_malloc_statistics(dsm_malloc_statistics_t *statistics);
 
 /** Which node keeps the directory entry of which page of an allocation. */
 typedef enum dsm_homes {

@@ -28,6 +28,7 @@ typedef struct dsm_statistics {
     uint64_t evictions;       /**< frames given up to stay within DSM_CACHE */
     uint64_t lock_hand_overs; /**< lock tokens this rank sent to another node */
     uint64_t wake_ups;        /**< times a sleeping thread of this rank was woken */
+    uint64_t sync_objects;    /**< of this node, now: synchronisation objects of which it keeps state */
 } dsm_statistics_t;
 
 /** Fills *statistics. Never blocks; the counts of running operations may be missing. @return 0; EPERM; EINVAL. */

@@ -81,14 +81,14 @@ std::size_t describe(const PageState &state, char *buffer, std::size_t bytes) no
     const auto flag = [&](Flag one, const char *word) { return word_if(has(state, one), word); };
     return written(
         std::snprintf(buffer, bytes,
-                      "access %s, pending %s%s%s%s%s%s%s%s%s%s%s%s, hint %d, next %d, version %u, copyset %u, "
+                      "access %s, pending %s%s%s%s%s%s%s%s%s%s%s%s%s, hint %d, next %d, version %u, copyset %u, "
                       "readers deferred %u, acks left %u, stay %u, pins %u",
                       name_of(state.access), name_of(state.pending), flag(Flag::Owns, ", owns"),
                       flag(Flag::Zero, ", zero"), flag(Flag::Dropped, ", dropped"), flag(Flag::ReadLost, ", read lost"),
                       flag(Flag::WantedBack, ", wanted back"), flag(Flag::Evicting, ", evicting"),
                       flag(Flag::Relaying, ", relaying"), flag(Flag::PinDelays, ", pin delays"),
                       flag(Flag::Awaited, ", awaited"), flag(Flag::Freeing, ", freeing"),
-                      flag(Flag::FreeWanted, ", free wanted"), state.hint.value,
+                      flag(Flag::FreeWanted, ", free wanted"), flag(Flag::InFile, ", in file"), state.hint.value,
                       state.next == no_node ? -1 : int{state.next.value}, state.version.value, state.copyset.count(),
                       state.readers.count(), state.acks_left, static_cast<unsigned>(state.stay), state.pins),
         bytes);

@@ -42,11 +42,13 @@ struct PageState {
     Access access;             ///< the most that any rank of this node may have (S1)
     Pending pending;           ///< at most one request per node and page (S6)
     Stay stay;                 ///< what holds deferred requests back
-    std::uint8_t pins;         ///< holders of a pin
+    std::uint8_t pins;         ///< holders of a pin (S11)
     std::uint8_t bounces;      ///< how often in a row the page came back soon after it was lost
     std::uint8_t reserved;
 };
 static_assert(std::is_trivially_copyable_v<PageState> && sizeof(PageState) == 64);
+
+constexpr unsigned pins_max = 0xff;
 
 /// Bits of PageState::flags.
 enum class Flag : std::uint16_t {
@@ -55,16 +57,17 @@ enum class Flag : std::uint16_t {
     Zero = 1 << 2,        ///< owner: the page has never been written
     Dropped = 1 << 3,     ///< pending Read: an invalidation came, so the reply is to be thrown away (rule 2)
     ReadLost = 1 << 4,    ///< a copy was taken away before the local thread had mapped it: ask for ownership next
-    WantedBack = 1 << 5,  ///< home, pending Read: a TakeBack came (rule 11)
+    WantedBack = 1 << 5,  ///< home, pending Read or pinned: a TakeBack came (rule 11)
     Evicting = 1 << 6,    ///< owner: the home has been asked to take the page
     Relaying = 1 << 7,    ///< acks_left counts for relay_parent
     PinDelays = 1 << 8,   ///< relaying: the own copy is still there because of a pin (rule 14)
     Awaited = 1 << 9,     ///< a local thread waits for access
     Freeing = 1 << 10,    ///< home, pending Write: the write transaction of a free
-    FreeWanted = 1 << 11, ///< home: free as soon as what is pending has come
+    FreeWanted = 1 << 11, ///< home: free as soon as what is pending has come and pins have gone
     NextOwnOnly = 1 << 12,
     NextHaveCopy = 1 << 13,
     NextDiscard = 1 << 14,
+    InFile = 1 << 15, ///< home: the first contents are in a file and not in the frame yet (S12)
 };
 
 constexpr bool has(const PageState &state, Flag flag) { return (state.flags & static_cast<unsigned>(flag)) != 0; }
@@ -77,6 +80,11 @@ constexpr bool owns(const PageState &state) { return has(state, Flag::Owns); }
 constexpr bool is_initialised(const PageState &state) { return has(state, Flag::Initialised); }
 /// At the owner: whether the page has never been written, so that no frame is needed.
 constexpr bool is_zero(const PageState &state) { return has(state, Flag::Zero); }
+/// Whether a pin of this node keeps others waiting: an invalidation, a request or a wish to take the page back.
+constexpr bool is_pin_in_the_way(const PageState &state) {
+    return state.pins > 0 && (has(state, Flag::PinDelays) || has(state, Flag::WantedBack) || state.next != no_node ||
+                              !state.readers.empty());
+}
 /// Whether the frame's bytes matter.
 constexpr bool holds_frame(const PageState &state) {
     return state.access != Access::None || (owns(state) && !is_zero(state));

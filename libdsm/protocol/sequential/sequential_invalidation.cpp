@@ -53,18 +53,20 @@ void SequentialStep::on_invalidate(const PageMessage &message) {
     DSM_CHECK(!is(Flag::Owns) && message.owner != context_.self, "S1 an owner is not invalidated", subject());
     DSM_CHECK(!is(Flag::Relaying), "S8 one invalidation at a time", subject());
     if (state_.pending == Pending::Read) { set(Flag::Dropped); }
-    const bool is_pinned = state_.pins > 0 && state_.access != Access::None && state_.pending == Pending::None;
-    if (!is_pinned && !mutates(Mutation::AckWithoutDropping)) { drop_copy(); }
+    DSM_CHECK(!is_pinned() || state_.pending == Pending::None || mutates(Mutation::AskWhilePinned),
+              "S11 who pins a copy has asked for nothing", subject());
+    const bool is_delayed = is_pinned() && state_.pending == Pending::None && !mutates(Mutation::IgnorePinAtCopy);
+    if (!is_delayed && !mutates(Mutation::AckWithoutDropping)) { drop_copy(); }
     NodeBits part;
     const bool is_valid = part.decode(message.nodes, context_.node_count);
     DSM_CHECK(is_valid && !part.contains(context_.self), "an invalidation names other nodes of the job", subject());
     const unsigned others = message.nodes.empty() ? 0 : part.count();
-    if (others == 0 && !is_pinned) { return acknowledge(message.from, 1); }
+    if (others == 0 && !is_delayed) { return acknowledge(message.from, 1); }
     set(Flag::Relaying);
-    set(Flag::PinDelays, is_pinned);
+    set(Flag::PinDelays, is_delayed);
     state_.relay_parent = message.from;
     state_.relay_count = static_cast<std::uint16_t>(others + 1);
-    state_.acks_left = static_cast<std::uint16_t>(others + (is_pinned ? 1 : 0));
+    state_.acks_left = static_cast<std::uint16_t>(others + (is_delayed ? 1 : 0));
     if (others > 0) { send_invalidations(part, others, message.owner); }
     if (mutates(Mutation::RelayAcksEarly)) { acknowledge(message.from, state_.relay_count); }
 }

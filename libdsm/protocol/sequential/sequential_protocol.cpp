@@ -7,7 +7,12 @@ namespace dsm::protocol {
 
 void SequentialProtocol::on_fault(PageState &state, const PageContext &context, Access wanted, TimeUs now_us,
                                   PageEffects &effects) const noexcept {
-    SequentialStep(*this, state, context, now_us, effects).on_fault(wanted);
+    SequentialStep(*this, state, context, now_us, effects).on_fault(wanted, true);
+}
+
+void SequentialProtocol::on_prefetch(PageState &state, const PageContext &context, Access wanted, TimeUs now_us,
+                                     PageEffects &effects) const noexcept {
+    SequentialStep(*this, state, context, now_us, effects).on_fault(wanted, false);
 }
 
 void SequentialProtocol::on_message(PageState &state, const PageContext &context, const PageMessage &message,
@@ -35,10 +40,9 @@ void SequentialProtocol::on_free(PageState &state, const PageContext &context, T
     SequentialStep(*this, state, context, now_us, effects).on_free();
 }
 
-void SequentialProtocol::pin(PageState &state, const PageContext &context) const noexcept {
-    DSM_CHECK(state.access != Access::None && state.pins < 0xff, "a pin finds access and is counted",
-              context.page.value);
-    ++state.pins;
+bool SequentialProtocol::try_pin(PageState &state, const PageContext &context, Access wanted, TimeUs now_us,
+                                 PageEffects &effects) const noexcept {
+    return SequentialStep(*this, state, context, now_us, effects).try_pin(wanted);
 }
 
 void SequentialProtocol::unpin(PageState &state, const PageContext &context, TimeUs now_us,
@@ -55,8 +59,9 @@ SequentialStep::SequentialStep(const SequentialProtocol &protocol, PageState &st
     state_.next = no_node;
     state_.relay_parent = no_node;
     state_.first_toucher = no_node;
-    set(Flag::Owns, is_home());
-    set(Flag::Zero, is_home());
+    set(Flag::Owns, is_home() && !context.in_file);
+    set(Flag::Zero, is_home() && !context.in_file);
+    set(Flag::InFile, is_home() && context.in_file);
 }
 
 void SequentialStep::enter(Access access, Pending pending) {
@@ -87,6 +92,7 @@ PageMessage SequentialStep::message_of(PageMessageKind kind) const {
 
 void SequentialStep::on_message(const PageMessage &message) {
     DSM_CHECK(message.from != context_.self, "messages come from other nodes", subject());
+    load_if_in_file();
     serve_when_due(); // What waited longer goes first.
     switch (message.kind) {
     case PageMessageKind::ReadRequest:
@@ -117,21 +123,46 @@ void SequentialStep::on_accessed() {
     serve_when_due();
 }
 
+bool SequentialStep::try_pin(Access wanted) {
+    if (state_.access < wanted) { on_fault(wanted, true); }
+    if (state_.pending != Pending::None) { set(Flag::Awaited); } // Its end wakes whoever waits.
+    if (state_.access < wanted || state_.pending != Pending::None || is_pin_late()) { return false; }
+    ++state_.pins;
+    return true;
+}
+
+/// Pins that follow one another without a gap would keep a page for ever: where others wait, no pin joins earlier ones.
+bool SequentialStep::is_pin_late() const {
+    const bool others_wait = has_deferred() || is(Flag::PinDelays) || is(Flag::WantedBack) || is(Flag::FreeWanted);
+    return state_.pins == pins_max || (is_pinned() && others_wait);
+}
+
+/// The last pin lets everything go on that it has held up: an invalidation, requests, a wish to take back, a free, and
+/// local threads that want more access or a pin of their own.
 void SequentialStep::unpin() {
-    DSM_CHECK(state_.pins > 0, "an unpin finds a pin", subject());
+    DSM_CHECK(is_pinned(), "S11 an unpin finds a pin", subject());
     if (--state_.pins > 0) { return; }
     if (is(Flag::PinDelays)) {
         set(Flag::PinDelays, false);
         drop_copy();
         count_acks(1);
     }
+    effects_.wake_waiters();
+    if (state_.pending == Pending::None && is(Flag::FreeWanted)) {
+        set(Flag::FreeWanted, false);
+        set(Flag::WantedBack, false);
+        return start_free();
+    }
+    const bool wanted_back = is(Flag::WantedBack);
+    set(Flag::WantedBack, false);
+    if (wanted_back && !is(Flag::Owns)) { return ask_own(); }
     serve_when_due();
 }
 
 // Eviction of an owned page is a pull (rule 10), so that no request ever finds a page that is nowhere:
 //   evictor --TakeBack--> home --WriteRequest, own only--> ... --> evictor --Grant--> home
 Eviction SequentialStep::on_evict() {
-    if (state_.pending != Pending::None || state_.pins > 0 || is_held()) { return Eviction::Refused; }
+    if (state_.pending != Pending::None || is_held()) { return Eviction::Refused; }
     if (!is(Flag::Owns) || is(Flag::Zero)) {
         if (state_.access != Access::None) {
             lower_access(Access::None);
@@ -157,7 +188,7 @@ void SequentialStep::on_take_back() {
     if (is(Flag::Owns)) { return; } // It has come by itself.
     switch (state_.pending) {
     case Pending::None:
-        return ask_own();
+        return is_pinned() ? set(Flag::WantedBack) : ask_own(); // Who pins a copy asks for nothing (S11).
     case Pending::Read:
         return set(Flag::WantedBack);
     case Pending::Write:

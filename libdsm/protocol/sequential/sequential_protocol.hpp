@@ -18,6 +18,8 @@
 //   S8  one invalidation at a time per page, at the owner; nobody both owns and relays
 //   S9  an owner that has write pending, or whose local thread has not had its turn, serves nobody
 //   S10 an owned page that has been written has its bytes in the owner's frame
+//   S11 a pinned page keeps its access; a node that pins a page and does not own it has asked for nothing
+//   S12 a page that is in a file has no owner but the file; only its home waits for it, once
 #pragma once
 
 #include "libdsm/protocol/node_set.hpp"
@@ -50,6 +52,9 @@ enum class Mutation : std::uint8_t {
     ServeWithoutDowngrade,
     EvictOwnedPage,
     ZeroAfterWrite,
+    IgnorePinAtCopy,
+    IgnorePinAtOwner,
+    AskWhilePinned,
 };
 
 /// What became of the wish to drop a page's frame.
@@ -79,6 +84,8 @@ public:
     /// A local thread needs `wanted`, has found access_of() to be less and will wait. Call it again after every wake
     /// that finds too little access. Idempotent while something is pending.
     void on_fault(PageState &, const PageContext &, Access wanted, TimeUs now_us, PageEffects &) const noexcept;
+    /// As on_fault() without a thread that waits: what comes is not held back from others until somebody maps it.
+    void on_prefetch(PageState &, const PageContext &, Access wanted, TimeUs now_us, PageEffects &) const noexcept;
     /// A message of another node has come. Contents::Bytes are in the frame already, and nobody here has access then.
     void on_message(PageState &, const PageContext &, const PageMessage &, TimeUs now_us, PageEffects &) const noexcept;
     /// A thread that waited has mapped the page with the access it wanted; its residence begins (rule 13).
@@ -89,10 +96,19 @@ public:
     Eviction on_evict(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
     /// At the home: the block is freed. Ends with PageEffects::freed(), at once or in a later step.
     void on_free(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
-    /// While a page is pinned its access is not lowered by others. The holder must not wait for another node, and the
-    /// node must have the access already.
-    void pin(PageState &, const PageContext &) const noexcept;
+    /// Pins the page if the node has `wanted` and nobody has to go first: while it is pinned its access is not lowered
+    /// (S11). False: nothing is pinned; what is missing has been asked for, and the caller waits as after on_fault().
+    /// The holder waits for no other node, but for pages of higher numbers to pin them too (docs/protocol.md).
+    bool try_pin(PageState &, const PageContext &, Access wanted, TimeUs now_us, PageEffects &) const noexcept;
     void unpin(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
+    /// At the home of a page that is in a file: it is about to be loaded though nobody has asked. True if it waits for
+    /// on_loaded() from now on; false if it has been loaded.
+    bool on_load_ahead(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
+    /// The page's first contents are in the frame.
+    void on_loaded(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
+    /// Write access, if the node has it, goes down to read, so that the next write makes a new version. False if a pin
+    /// forbids it: then the version says nothing about writes from now on.
+    bool on_clean(PageState &, const PageContext &, TimeUs now_us, PageEffects &) const noexcept;
 
 private:
     friend class SequentialStep;

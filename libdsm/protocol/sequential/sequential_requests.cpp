@@ -7,16 +7,14 @@
 
 namespace dsm::protocol {
 
-void SequentialStep::on_fault(Access wanted) {
+void SequentialStep::on_fault(Access wanted, bool is_awaited) {
     DSM_CHECK(wanted != Access::None, "a fault wants access", subject());
     if (state_.access >= wanted) { return effects_.grant_access(state_.access); }
-    set(Flag::Awaited);
+    // An upgrade under way is invalidated like any copy (rule 1), so it waits for the pin's end (S11, rule 14).
+    if (is_pinned() && !is(Flag::Owns) && !mutates(Mutation::AskWhilePinned)) { return; }
+    if (is_awaited) { set(Flag::Awaited); }
+    load_if_in_file();
     if (state_.pending != Pending::None) { return; }
-    if (is(Flag::PinDelays)) { // Who waits may not delay others (rule 14).
-        set(Flag::PinDelays, false);
-        drop_copy();
-        count_acks(1);
-    }
     note_bounce();
     set(Flag::Evicting, false);
     if (is(Flag::Owns)) {
@@ -143,7 +141,7 @@ void SequentialStep::settle() {
     state_.moved_at_us = now_us_;
     state_.stay = is(Flag::Awaited) ? Stay::AwaitingAccess : Stay::Free;
     set(Flag::Awaited, false);
-    if (is(Flag::FreeWanted)) {
+    if (is(Flag::FreeWanted) && !is_pinned()) {
         set(Flag::FreeWanted, false);
         return start_free();
     }
@@ -155,7 +153,7 @@ void SequentialStep::settle() {
 void SequentialStep::on_free() {
     DSM_CHECK(is_home(), "a block is freed at its home", subject());
     DSM_CHECK(!is(Flag::Freeing) && !is(Flag::FreeWanted), "a block is freed once", subject());
-    if (state_.pending != Pending::None) { return set(Flag::FreeWanted); }
+    if (state_.pending != Pending::None || is_pinned()) { return set(Flag::FreeWanted); }
     start_free();
 }
 
@@ -175,11 +173,10 @@ void SequentialStep::complete_free() {
     state_.first_toucher = no_node;
     state_.stay = Stay::Free;
     state_.bounces = 0;
-    const bool is_awaited = is(Flag::Awaited);
     set(Flag::Awaited, false);
     enter(Access::None, Pending::None);
     effects_.freed();
-    if (is_awaited) { effects_.wake_waiters(); }
+    effects_.wake_waiters(); // Also those who have waited for it to settle, to pin it.
     serve_when_due();
 }
 

@@ -19,7 +19,9 @@ bool SequentialStep::defers() const {
     return false;
 }
 
-bool SequentialStep::is_held() const { return state_.pins > 0 || now_us_ < held_until_us(); }
+bool SequentialStep::is_held() const {
+    return (is_pinned() && !mutates(Mutation::IgnorePinAtOwner)) || now_us_ < held_until_us();
+}
 
 /// A time that is past unless a local thread is having its turn.
 TimeUs SequentialStep::held_until_us() const {
@@ -37,7 +39,8 @@ TimeUs SequentialStep::held_until_us() const {
 
 /// Serves what is deferred: the reads, then the one write. Or asks to be stepped when it may.
 void SequentialStep::serve_when_due() {
-    if (!is(Flag::Owns) || state_.pending != Pending::None || !has_deferred() || state_.pins > 0) { return; }
+    if (!is(Flag::Owns) || state_.pending != Pending::None || !has_deferred()) { return; }
+    if (is_pinned() && !mutates(Mutation::IgnorePinAtOwner)) { return; } // The last unpin comes back to it.
     if (is_held()) { return effects_.set_timer(held_until_us()); }
     NodeSet readers = state_.readers.take();
     readers.for_each(pool_, [this](NodeId reader) { serve_read(reader); });

@@ -22,13 +22,17 @@ public:
                    PageEffects &effects) noexcept;
 
     // Events (sequential_protocol.cpp, sequential_requests.cpp).
-    void on_fault(Access wanted);
+    void on_fault(Access wanted, bool is_awaited);
+    bool try_pin(Access wanted);
     void on_message(const PageMessage &message);
     void on_accessed();
     void on_timer() { serve_when_due(); }
     Eviction on_evict();
     void on_free();
     void unpin();
+    bool on_load_ahead();
+    void on_loaded();
+    bool on_clean();
 
 private:
     // What other nodes send.
@@ -52,9 +56,14 @@ private:
     /// What was pending has come: local threads have their turn, then what is deferred.
     void settle();
 
+    // The file (sequential_file.cpp).
+    void load_if_in_file();
+
     // Serving (sequential_service.cpp).
     [[nodiscard]] bool defers() const;
     [[nodiscard]] bool is_held() const;
+    [[nodiscard]] bool is_pinned() const { return state_.pins > 0; }
+    [[nodiscard]] bool is_pin_late() const;
     [[nodiscard]] TimeUs held_until_us() const;
     [[nodiscard]] bool has_deferred() const { return !state_.readers.empty() || state_.next != no_node; }
     void serve_when_due();

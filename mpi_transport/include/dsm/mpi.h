@@ -23,6 +23,10 @@ extern "C" {
  */
 DSM_API int dsm_init_on_communicator(MPI_Comm comm);
 
+/** As dsm_init_on_communicator(), with the version of the program's headers as in dsm_init_version(). */
+DSM_API int dsm_init_on_communicator_version(MPI_Comm comm, int header_version);
+#define dsm_init_on_communicator(comm) dsm_init_on_communicator_version(comm, DSM_VERSION)
+
 #ifdef __cplusplus
 }
 #endif

@@ -133,6 +133,78 @@ void count_barriers() {
                         rounds, {2 * others, 2 * others, 0, 0});
 }
 
+/// Every rank in turn uses every object: one of them is its home and sends nothing, so the sums are exact.
+void count_home_objects() {
+    struct alignas(512) Objects {
+        dsm_rwlock_t rwlock;
+        dsm_sem_t sem;
+        dsm_once_t once;
+    };
+    auto *objects = dsm_test::shared<Objects>(pages);
+    const auto by_all = [&](const std::function<void(Objects &)> &use) {
+        for (int rank = 0; rank < ranks(); ++rank) {
+            for (std::size_t at = 0; is(rank) && at < pages; ++at) { use(objects[at]); }
+            Measurement::line_up();
+        }
+    };
+    const auto read = [](Objects &used) {
+        DSM_REQUIRE_EQUAL(dsm_rwlock_rdlock(&used.rwlock), 0);
+        DSM_REQUIRE_EQUAL(dsm_rwlock_unlock(&used.rwlock), 0);
+    };
+    const auto post_and_wait = [](Objects &used) {
+        DSM_REQUIRE_EQUAL(dsm_sem_post(&used.sem), 0);
+        DSM_REQUIRE_EQUAL(dsm_sem_wait(&used.sem), 0);
+    };
+    const auto once = [](Objects &used) { DSM_REQUIRE_EQUAL(dsm_once(&used.once, [] {}), 0); };
+    by_all(post_and_wait); // Every rank has read every object.
+    const double others = ranks() - 1;
+    report("read and unlock, by every node", Measurement::of([&] { by_all(read); }), {4 * others, 4 * others, 0, 0});
+    report("post and wait, by every node", Measurement::of([&] { by_all(post_and_wait); }),
+           {4 * others, 4 * others, 0, 0});
+    report("once, by every node", Measurement::of([&] { by_all(once); }), {2 * others, 2 * others + 2, 0, 0});
+    report("once that is done, by every node", Measurement::of([&] { by_all(once); }), {0, 0, 0, 0});
+}
+
+void count_atomics() {
+    Page *memory = fresh_pages();
+    const auto add = [memory](int rank) {
+        for (std::size_t at = 0; is(rank) && at < pages; ++at) {
+            dsm_atomic_fetch_add(reinterpret_cast<dsm_atomic_t *>(memory[at].data()), 1, 0);
+        }
+        Measurement::line_up();
+    };
+    report("atomic operation, the home is here", Measurement::of([&] { add(0); }), {0, 0, 0, 0});
+    report("atomic operation, elsewhere", Measurement::of([&] { add(1); }), {2, 2, 0, 0});
+}
+
+/// Small blocks of rank 0, each a page of its own.
+void count_frees() {
+    struct Blocks {
+        std::array<void *, pages> at;
+    };
+    auto *blocks = dsm_test::shared<Blocks>();
+    const auto for_all = [](int rank, const std::function<void(std::size_t)> &what) {
+        for (std::size_t at = 0; is(rank) && at < pages; ++at) { what(at); }
+        Measurement::line_up();
+    };
+    const auto allocate = [&](std::size_t at) { blocks->at[at] = dsm_aligned_alloc(4096, 4096); };
+    const auto lock = [&](std::size_t at) {
+        auto *mutex = static_cast<dsm_mutex_t *>(blocks->at[at]);
+        DSM_REQUIRE_EQUAL(dsm_mutex_lock(mutex), 0);
+        DSM_REQUIRE_EQUAL(dsm_mutex_unlock(mutex), 0);
+    };
+    const auto free_one = [&](std::size_t at) { dsm_free(blocks->at[at]); };
+    for_all(0, allocate);
+    report("free, no objects", Measurement::of([&] { for_all(0, free_one); }), {0, 0, 0, 0});
+    for_all(0, allocate);
+    for_all(1, [&](std::size_t at) { DSM_REQUIRE(blocks->at[at] != nullptr); }); // The page comes here.
+    report("first lock in another node's block", Measurement::of([&] { for_all(1, lock); }), {2, 4, 0, 0});
+    for_all(0, [&](std::size_t at) { DSM_REQUIRE(blocks->at[at] != nullptr); });
+    const double others = ranks() - 1;
+    report("free, with objects", Measurement::of([&] { for_all(0, free_one); }),
+           {4 * others + 2, 4 * others + 2, 0, 0});
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -148,6 +220,9 @@ int main(int argc, char **argv) {
     count_upgrades();
     count_locks();
     count_barriers();
+    count_home_objects();
+    count_atomics();
+    count_frees();
     dsm_test::finish("counts");
     MPI_Finalize();
     return 0;

@@ -190,6 +190,7 @@ int main(int argc, char **argv) {
     test_addresses_used_again();
     test_homes_and_blocks();
     test_large();
+    test_resizing();
     test_no_memory();
     test_threads();
     return dsm_test::finish("allocation");

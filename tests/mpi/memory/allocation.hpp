@@ -5,3 +5,5 @@
 void test_homes_and_blocks();
 /// Several threads of all ranks allocate, hand over and free at once.
 void test_threads();
+/// Blocks change their size where they are and move; usable sizes and statistics.
+void test_resizing();

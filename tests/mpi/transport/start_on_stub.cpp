@@ -4,5 +4,5 @@
 #include <cerrno>
 
 namespace dsm::transport {
-int start_on(const void *) { return ENOTSUP; }
+int start_on(const void *, int) { return ENOTSUP; }
 } // namespace dsm::transport

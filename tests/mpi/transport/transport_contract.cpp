@@ -202,7 +202,7 @@ void run(const Options &options) {
 } // namespace
 
 /// In the library the api layer defines this; here it stops at the transport.
-int start_on(const void *communicator) {
+int start_on(const void *communicator, int) {
     TransportOptions options;
     options.communicator = communicator;
     result_of_start_on = make_job_transport(options);

@@ -42,9 +42,17 @@ const Bug bugs[] = {
     {"try-refused-by-try", {.lock = LockMutation::TryRefusedByTry}},
     {"late-try-refused", {.lock = LockMutation::LateTryRefused}},
     {"return-not-awaited", {.lock = LockMutation::ReturnNotAwaited}},
+    {"relock-not-counted", {.lock = LockMutation::RelockNotCounted}},
+    {"relock-not-flagged", {.lock = LockMutation::RelockNotFlagged}},
+    {"unlock-releases-all", {.lock = LockMutation::UnlockReleasesAll}},
+    {"abandon-stays-queued", {.lock = LockMutation::AbandonStaysQueued}},
+    {"abandon-not-served", {.lock = LockMutation::AbandonNotServed}},
+    {"late-token-kept", {.lock = LockMutation::LateTokenKept}},
     {"signal-wakes-nobody", {.condition = ConditionMutation::SignalWakesNobody}},
     {"broadcast-misses-last", {.condition = ConditionMutation::BroadcastMissesLast}},
     {"cancel-always-agrees", {.condition = ConditionMutation::CancelAlwaysAgrees}},
+    {"cancel-leaves-queued", {.condition = ConditionMutation::CancelLeavesQueued}},
+    {"cancel-loses-record", {.condition = ConditionMutation::CancelLosesRecord}},
     {"child-forgotten", {.barrier = BarrierMutation::LeafForgotten}},
     {"two-serials", {.barrier = BarrierMutation::TwoSerials}},
     {"opens-early", {.barrier = BarrierMutation::OpensEarly}},
@@ -107,6 +115,10 @@ void add(Counts &sum, const Counts &counts) {
     sum.busy += counts.busy;
     sum.queued_tries += counts.queued_tries;
     sum.timed_out += counts.timed_out;
+    sum.abandoned_late += counts.abandoned_late;
+    sum.late_tokens += counts.late_tokens;
+    sum.relocks += counts.relocks;
+    sum.too_deep += counts.too_deep;
     sum.wakes += counts.wakes;
     sum.cancelled += counts.cancelled;
     sum.cancel_late += counts.cancel_late;
@@ -122,7 +134,8 @@ void print(const char *name, std::uint64_t count) {
 /// Every count must have happened in a long run, or the simulation shows less than it says.
 bool is_rich(const Counts &sum) {
     return sum.forwards != 0 && sum.tokens != 0 && sum.lendings != 0 && sum.busy != 0 && sum.queued_tries != 0 &&
-           sum.timed_out != 0 && sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 &&
+           sum.timed_out != 0 && sum.abandoned_late != 0 && sum.late_tokens != 0 && sum.relocks != 0 &&
+           sum.too_deep != 0 && sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 &&
            sum.departs != 0;
 }
 
@@ -141,6 +154,10 @@ int run(const Options &options) {
     print("busy", sum.busy);
     print("queued_tries", sum.queued_tries);
     print("timed_out", sum.timed_out);
+    print("abandoned_late", sum.abandoned_late);
+    print("late_tokens", sum.late_tokens);
+    print("relocks", sum.relocks);
+    print("too_deep", sum.too_deep);
     print("wakes", sum.wakes);
     print("cancelled", sum.cancelled);
     print("cancel_late", sum.cancel_late);

@@ -1,4 +1,4 @@
-// What must hold after every event of the simulated job: the invariants L1 to L11 as seen from outside, and a clean
+// What must hold after every event of the simulated job: the invariants L1 to L12 as seen from outside, and a clean
 // end.
 #include "tests/simulation/sync/sync_world.hpp"
 
@@ -103,6 +103,19 @@ void World::check_loans(unsigned lock) const {
     if (!all_awaited && !planted) { fail("L9: a return of lock %u is not awaited", lock); }
 }
 
+/// L12: what the nodes count together is what the program has done.
+void World::check_relocks(unsigned lock) const {
+    std::uint32_t relocks = 0;
+    for (const Node &node : nodes_) {
+        const LockState &state = node.locks[lock];
+        if ((state.relocks != 0) != ((state.word & lock_relocked) != 0)) { fail("L12: lock %u: relock flag", lock); }
+        const bool is_held = (state.word & lock_owner_mask) != 0;
+        if (state.relocks != 0 && !is_held) { fail("L12: lock %u is relocked by nobody", lock); }
+        relocks += state.relocks;
+    }
+    if (relocks != oracles_[lock].relocks) { fail("L12: lock %u counts %u relocks", lock, relocks); }
+}
+
 void World::check_lock(unsigned lock) {
     LockOracle &oracle = oracles_[lock];
     oracle.uses += is_in_use(lock);
@@ -120,6 +133,7 @@ void World::check_lock(unsigned lock) {
     if (holders > 1) { fail("L2: lock %u has holders at %u nodes", lock, holders); }
     if (oracle.requests_in_flight > requested) { fail("L3: lock %u has more requests than nodes that ask", lock); }
     check_loans(lock);
+    check_relocks(lock);
     check_hints(lock);
 }
 

@@ -28,6 +28,7 @@ private:
     Task<> try_in_turn(Thread &thread, unsigned number);
     Task<> use_by_trying(Thread &thread);
     Task<> hold(Thread &thread, unsigned lock);
+    Task<unsigned> take_again(Thread &thread, unsigned lock);
     Task<> produce(Thread &thread, Store &store, bool everybody);
     Task<> consume(Thread &thread, Store &store);
     Task<> meet_all(Thread &thread);
@@ -70,9 +71,24 @@ Job::Job(World &world, Random &random) : world_(world), random_(random) {
 }
 
 Task<> Job::hold(Thread &thread, unsigned lock) {
+    const unsigned again = co_await take_again(thread, lock);
     for (unsigned steps = random_.below(hold_steps_max_ + 1); steps != 0; --steps) { co_await world_.yield(thread); }
-    co_await world_.unlock(thread, lock);
+    for (unsigned i = 0; i <= again; ++i) {
+        co_await world_.unlock(thread, lock);
+        if (random_.one_in(2)) { co_await world_.yield(thread); }
+    }
     co_return Nothing{};
+}
+
+/// Some holders take the lock again, as often as they may; returns how often they did.
+Task<unsigned> Job::take_again(Thread &thread, unsigned lock) {
+    unsigned again = 0;
+    if (!random_.one_in(4)) { co_return again; }
+    for (unsigned wishes = random_.between(1, 4); wishes != 0; --wishes) {
+        again += world_.relock(thread, lock);
+        if (random_.one_in(2)) { co_await world_.yield(thread); }
+    }
+    co_return again;
 }
 
 Task<> Job::use_locks(Thread &thread, unsigned operations) {
@@ -110,12 +126,13 @@ Task<> Job::produce(Thread &thread, Store &store, bool everybody) {
 
 Task<> Job::consume(Thread &thread, Store &store) {
     co_await world_.lock(thread, store.lock);
+    const unsigned again = co_await take_again(thread, store.lock);
     while (store.goods == 0) {
         const unsigned patience_steps = random_.one_in(4) ? random_.between(1, 300) : 0;
         co_await world_.wait(thread, store.condition, store.lock, patience_steps);
     }
     --store.goods;
-    co_await world_.unlock(thread, store.lock);
+    for (unsigned i = 0; i <= again; ++i) { co_await world_.unlock(thread, store.lock); }
     co_return Nothing{};
 }
 
@@ -239,6 +256,7 @@ Counts run_seed(std::uint64_t seed, unsigned nodes, const Mutations &mutations, 
     options.fan_out = static_cast<std::uint16_t>(choice.between(1, 4));
     options.local_hand_overs_max = static_cast<std::uint16_t>(choice.one_in(3) ? 16 : choice.below(4));
     options.barges_max = static_cast<std::uint16_t>(choice.one_in(3) ? 16 : choice.below(4));
+    options.relocks_max = choice.between(1, 3);
     options.condition_records = choice.one_in(8) ? choice.between(1, 2) : 64;
     options.mutations = mutations;
     options.traces = traces;

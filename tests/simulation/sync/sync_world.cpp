@@ -100,10 +100,11 @@ void World::trace(const char *format, ...) const {
 }
 
 LockContext World::lock_context(unsigned node, unsigned lock) {
-    return {LockId{lock},         NodeId{static_cast<std::uint16_t>(node)},
-            home_of(lock),        static_cast<std::uint16_t>(options_.nodes),
-            nodes_[node].records, options_.local_hand_overs_max,
-            options_.barges_max,  options_.mutations.lock};
+    return {LockId{lock},           NodeId{static_cast<std::uint16_t>(node)},
+            home_of(lock),          static_cast<std::uint16_t>(options_.nodes),
+            nodes_[node].records,   options_.local_hand_overs_max,
+            options_.barges_max,    options_.relocks_max,
+            options_.mutations.lock};
 }
 
 ConditionContext World::condition_context(unsigned node, unsigned condition) {
@@ -229,6 +230,8 @@ void World::deliver_lock(unsigned node, const LockMessage &message) {
     if (message.kind == LockMessageKind::TryGrant) { --oracle.grants_in_flight; }
     if (message.kind == LockMessageKind::Return) { --oracle.returns_in_flight; }
     if (message.kind == LockMessageKind::ReturnAck) { --oracle.acks_in_flight; }
+    const bool is_late = message.kind == LockMessageKind::Token && nodes_[node].locks[lock].queue.empty();
+    counts_.late_tokens += is_late; // all who waited have given up
     NodeEffects effects(*this, node);
     step(nodes_[node].locks[lock], lock_context(node, lock), effects, {LockEventKind::Message, {}, {}, &message});
     watch_fairness(node, lock);
@@ -269,7 +272,7 @@ LockOutcome World::step_lock(Thread &thread, unsigned lock, LockEventKind kind) 
     NodeEffects effects(*this, thread.node);
     const LockOutcome outcome = step(nodes_[thread.node].locks[lock], lock_context(thread.node, lock), effects,
                                      {kind, thread.slot, thread.owner, nullptr});
-    if (outcome == LockOutcome::Acquired) { acquired(thread, lock); }
+    if (outcome == LockOutcome::Acquired && kind != LockEventKind::Relock) { acquired(thread, lock); }
     watch_fairness(thread.node, lock);
     check_lock(lock);
     return outcome;
@@ -294,6 +297,7 @@ Task<LockOutcome> World::timed_lock(Thread &thread, unsigned lock, unsigned pati
         co_await sleep(thread, patience_ends);
         const bool gives_up = patience_ends != 0 && counts_.steps >= patience_ends;
         outcome = step_lock(thread, lock, gives_up ? LockEventKind::Abandon : LockEventKind::Retry);
+        counts_.abandoned_late += gives_up && outcome == LockOutcome::Acquired;
     }
     if (outcome != LockOutcome::Acquired) { --oracles_[lock].active; }
     counts_.timed_out += outcome == LockOutcome::TimedOut;
@@ -321,8 +325,31 @@ Task<LockOutcome> World::try_lock(Thread &thread, unsigned lock) {
     co_return outcome;
 }
 
+bool World::relock(Thread &thread, unsigned lock) {
+    LockOracle &oracle = oracles_[lock];
+    if (oracle.holder != &thread) { fail("lock %u is not its holder's any more", lock); }
+    const bool may = oracle.relocks < options_.relocks_max;
+    oracle.relocks += may; // before the step, whose checks compare
+    const LockOutcome outcome = step_lock(thread, lock, LockEventKind::Relock);
+    if (outcome != (may ? LockOutcome::Acquired : LockOutcome::TooDeep)) { fail("L12: a relock of lock %u", lock); }
+    counts_.relocks += may;
+    counts_.too_deep += !may;
+    return may;
+}
+
+void World::unlock_relock(Thread &thread, unsigned lock) {
+    --oracles_[lock].relocks;
+    if (unlock_fast(nodes_[thread.node].locks[lock], thread.owner)) { fail("L12: lock %u is let go early", lock); }
+    const LockOutcome outcome = step_lock(thread, lock, LockEventKind::Unlock);
+    if (outcome != LockOutcome::StillHeld) { fail("L12: lock %u is let go early", lock); }
+}
+
 Task<> World::unlock(Thread &thread, unsigned lock) {
     if (oracles_[lock].holder != &thread) { fail("lock %u is not its holder's any more", lock); }
+    if (oracles_[lock].relocks != 0) {
+        unlock_relock(thread, lock);
+        co_return Nothing{};
+    }
     oracles_[lock].holder = nullptr;
     LockOutcome outcome = LockOutcome::Released;
     if (!unlock_fast(nodes_[thread.node].locks[lock], thread.owner)) {
@@ -356,7 +383,8 @@ Task<bool> World::wait(Thread &thread, unsigned condition, unsigned lock, unsign
     const std::uint32_t sequence = begin_wait(record);
     tell_home(thread, ConditionMessageKind::Enqueue, condition, sequence);
     while (wait_phase(record) == ConditionPhase::Enqueueing) { co_await sleep(thread); }
-    co_await unlock(thread, lock);
+    const unsigned relocks = oracles_[lock].relocks;
+    for (unsigned i = 0; i <= relocks; ++i) { co_await unlock(thread, lock); }
     bool tried_cancel = false;
     while (wait_phase(record) == ConditionPhase::Waiting || wait_phase(record) == ConditionPhase::Cancelling) {
         const bool impatient = patience_ends != 0 && counts_.steps >= patience_ends && !tried_cancel;
@@ -372,6 +400,7 @@ Task<bool> World::wait(Thread &thread, unsigned condition, unsigned lock, unsign
     co_await yield(thread); // who was refused without a message must still let others go on
     const LockOutcome outcome = co_await this->lock(thread, lock);
     if (outcome != LockOutcome::Acquired) { fail("the mutex is not to be had again"); }
+    for (unsigned i = 0; i < relocks; ++i) { relock(thread, lock); }
     co_return was_woken;
 }
 

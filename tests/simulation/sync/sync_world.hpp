@@ -32,6 +32,7 @@ struct WorldOptions {
     std::uint16_t fan_out = 4;
     std::uint16_t local_hand_overs_max = 16;
     std::uint16_t barges_max = 16;
+    std::uint32_t relocks_max = 2;
     unsigned condition_records = 64; ///< of each node
     unsigned barrier_records = 64;
     Mutations mutations;
@@ -80,6 +81,7 @@ struct Node {
 /// What is known of a lock beyond the nodes' states.
 struct LockOracle {
     const Thread *holder;
+    unsigned relocks; ///< how often the holder has taken it again (L12)
     unsigned tokens_in_flight;
     unsigned requests_in_flight;
     unsigned grants_in_flight;
@@ -94,8 +96,8 @@ struct LockOracle {
 
 /// Counts over a run, to see that what should happen does happen.
 struct Counts {
-    std::uint64_t steps, messages, forwards, tokens, lendings, busy, queued_tries, timed_out, wakes, cancelled,
-        cancel_late, refused, departs, serials;
+    std::uint64_t steps, messages, forwards, tokens, lendings, busy, queued_tries, timed_out, abandoned_late,
+        late_tokens, relocks, too_deep, wakes, cancelled, cancel_late, refused, departs, serials;
 };
 
 class World {
@@ -107,8 +109,12 @@ public:
     /// Gives up waiting after about so many steps.
     Task<LockOutcome> timed_lock(Thread &thread, unsigned lock, unsigned patience_steps);
     Task<LockOutcome> try_lock(Thread &thread, unsigned lock);
+    /// The holder takes the lock once more: false when it has done so too often already.
+    bool relock(Thread &thread, unsigned lock);
+    /// Ends one lock, relock or successful try: the last one that is left releases.
     Task<> unlock(Thread &thread, unsigned lock);
-    /// True when it was woken (or refused), false when patience (0: endless) ran out first.
+    /// True when it was woken (or refused), false when patience (0: endless) ran out first. However often the lock was
+    /// taken, it is released meanwhile, and taken as often again.
     Task<bool> wait(Thread &thread, unsigned condition, unsigned lock, unsigned patience_steps);
     void signal(Thread &thread, unsigned condition);
     void broadcast(Thread &thread, unsigned condition);
@@ -164,12 +170,14 @@ private:
     void wake(unsigned node, WaitSlot slot);
 
     LockOutcome step_lock(Thread &thread, unsigned lock, LockEventKind kind);
+    void unlock_relock(Thread &thread, unsigned lock);
     void acquired(const Thread &thread, unsigned lock);
     unsigned holds_token(unsigned lock) const;
     bool is_in_use(unsigned lock) const;
     void check_lock(unsigned lock);
     void check_node_lock(unsigned node, unsigned lock);
     void check_loans(unsigned lock) const;
+    void check_relocks(unsigned lock) const;
     void check_hints(unsigned lock) const;
     void watch_fairness(unsigned node, unsigned lock);
 

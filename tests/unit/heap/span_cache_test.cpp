@@ -25,7 +25,10 @@ SpanRecord span_of(std::uint32_t first, std::uint32_t count, std::uint32_t gener
             HomePolicy::Cyclic,
             MemoryKind::Sequential,
             static_cast<std::uint8_t>(12 + generation % 10),
-            {}};
+            static_cast<std::uint8_t>(generation % 2),
+            static_cast<std::uint16_t>(generation % 65521),
+            0,
+            0};
 }
 
 struct Fixture {

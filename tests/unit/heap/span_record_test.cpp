@@ -24,7 +24,10 @@ SpanRecord record_of(HomePolicy homes, std::uint64_t bytes, std::uint8_t block_s
             homes,
             MemoryKind::Sequential,
             block_shift,
-            {}};
+            0,
+            0,
+            0,
+            0};
 }
 
 PageId page_in(const SpanRecord &record, std::uint64_t index) {

@@ -172,7 +172,7 @@ TEST_F(SequentialScenario, EvictionOfWhatIsNotToBeEvicted) {
     deliver_all();
     EXPECT_EQ(world->evict(1, 0, now_us), Eviction::Refused); // The thread has not had its turn.
     world->accessed(1, 0, now_us);
-    world->pin(1, 0);
+    EXPECT_TRUE(world->try_pin(1, 0, Access::Read, now_us));
     EXPECT_EQ(world->evict(1, 0, now_us), Eviction::Refused); // Pinned.
     world->unpin(1, 0, now_us);
     EXPECT_EQ(world->evict(1, 0, now_us), Eviction::Dropped); // A read copy goes without a message.
@@ -231,7 +231,7 @@ TEST_F(SequentialScenario, APinDelaysAnInvalidation) {
     start(2);
     use(0, Access::Write);
     use(1, Access::Read);
-    world->pin(1, 0);
+    EXPECT_TRUE(world->try_pin(1, 0, Access::Read, now_us));
     world->fault(0, 0, Access::Write, now_us);
     deliver_all();
     EXPECT_EQ(world->access(0, 0), Access::Read);
@@ -239,6 +239,46 @@ TEST_F(SequentialScenario, APinDelaysAnInvalidation) {
     world->unpin(1, 0, now_us);
     deliver_all();
     EXPECT_EQ(world->access(0, 0), Access::Write);
+}
+
+TEST_F(SequentialScenario, APinAtTheOwnerDefersRequests) {
+    start(3);
+    EXPECT_TRUE(world->try_pin(0, 0, Access::Write, now_us));
+    world->accessed(0, 0, now_us); // It is mapped at once.
+    world->fault(1, 0, Access::Read, now_us);
+    world->fault(2, 0, Access::Write, now_us);
+    deliver_all();
+    EXPECT_EQ(world->access(0, 0), Access::Write);
+    EXPECT_FALSE(world->try_pin(0, 0, Access::Read, now_us)); // Others wait: no pin joins the one that is there.
+    world->unpin(0, 0, now_us);
+    deliver_all();
+    EXPECT_EQ(world->access(0, 0), Access::None);
+}
+
+TEST_F(SequentialScenario, AnUpgradeWaitsForThePinOfItsOwnNode) {
+    start(2);
+    use(0, Access::Write);
+    use(1, Access::Read);
+    EXPECT_TRUE(world->try_pin(1, 0, Access::Read, now_us));
+    world->fault(1, 0, Access::Write, now_us);
+    EXPECT_TRUE(world->network.empty()); // Nothing is asked for: an upgrade would be invalidated like any copy (S11).
+    world->wakes.clear();
+    world->unpin(1, 0, now_us);
+    ASSERT_FALSE(world->wakes.empty());
+    world->fault(1, 0, Access::Write, now_us);
+    deliver_all();
+    EXPECT_EQ(world->access(1, 0), Access::Write);
+}
+
+TEST_F(SequentialScenario, NothingIsPinnedWhileARequestIsPending) {
+    start(2);
+    use(0, Access::Write);
+    use(1, Access::Read);
+    world->fault(1, 0, Access::Write, now_us);
+    EXPECT_FALSE(world->try_pin(1, 0, Access::Read, now_us));
+    deliver_all();
+    EXPECT_TRUE(world->try_pin(1, 0, Access::Read, now_us));
+    world->unpin(1, 0, now_us);
 }
 
 TEST_F(SequentialScenario, FirstTouchGivesThePageAwayAlsoForARead) {

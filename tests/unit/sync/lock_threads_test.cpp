@@ -61,6 +61,20 @@ public:
         }
         return outcome == LockOutcome::Acquired;
     }
+    /// Gives up after a look or two; false then.
+    bool lock_impatiently(unsigned node, unsigned thread) {
+        LockOutcome outcome = run(node, LockEventKind::Lock, thread);
+        if (outcome == LockOutcome::Wait) { outcome = run(node, LockEventKind::Retry, thread); }
+        if (outcome == LockOutcome::Wait) { outcome = run(node, LockEventKind::Abandon, thread); }
+        return outcome == LockOutcome::Acquired;
+    }
+    void relock(unsigned node, unsigned thread) {
+        EXPECT_EQ(run(node, LockEventKind::Relock, thread), LockOutcome::Acquired);
+    }
+    void unlock_relock(unsigned node, unsigned thread) {
+        EXPECT_FALSE(unlock_fast(entries_[node].state, owner_of(node, thread)));
+        EXPECT_EQ(run(node, LockEventKind::Unlock, thread), LockOutcome::StillHeld);
+    }
     void unlock(unsigned node, unsigned thread) {
         if (unlock_fast(entries_[node].state, owner_of(node, thread))) { return; }
         LockOutcome outcome = run(node, LockEventKind::Unlock, thread);
@@ -108,20 +122,24 @@ void count_up(unsigned nodes_used, unsigned sections) {
     for (unsigned i = 0; i < nodes_used * threads; ++i) {
         running.emplace_back([&, node = i / threads, thread = i % threads] {
             for (unsigned section = 0; section < sections; ++section) {
-                if (section % 8 != 7) {
+                const unsigned way = section % 8;
+                if (way < 6) {
                     nodes.lock(node, thread);
-                } else if (!nodes.try_lock(node, thread)) {
+                } else if (!(way == 6 ? nodes.try_lock(node, thread) : nodes.lock_impatiently(node, thread))) {
                     continue;
                 }
                 ++counter;
+                if (section % 3 == 0) { nodes.relock(node, thread); }
+                ++counter;
+                if (section % 3 == 0) { nodes.unlock_relock(node, thread); }
                 taken.fetch_add(1, std::memory_order_relaxed);
                 nodes.unlock(node, thread);
             }
         });
     }
     for (std::thread &each : running) { each.join(); }
-    EXPECT_EQ(counter, taken.load());
-    EXPECT_GE(counter, static_cast<long>(nodes_used * threads * (sections - sections / 8)));
+    EXPECT_EQ(counter, 2 * taken.load());
+    EXPECT_GE(taken.load(), static_cast<long>(nodes_used * threads * (sections - sections / 4)));
 }
 
 TEST(LockThreads, OneNode) { count_up(1, 20000); }
