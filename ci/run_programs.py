@@ -37,9 +37,14 @@ def planned_runs(build):
         Run("double_touch", 2, 1),
         Run("matrix", 2, None, matrix + compared),
         Run("matrix", 4, 1, matrix),
+        Run("queue", 2, None),
+        Run("queue", 4, 1, ["--items", "2000"]),
         Run("stencil", 2, None, stencil + compared),
         Run("stencil", 4, 2, stencil),
         Run("stencil", 4, 1, stencil + ["--out", str(build / "heat.png")]),
+        Run("wordcount", 1, None, ["--size", "16", "--repeat", "5"]),
+        Run("wordcount", 2, None, ["--size", "16", "--repeat", "5"]),
+        Run("wordcount", 4, 1, ["--size", "4"]),
     ]
 
 
