@@ -74,6 +74,8 @@ def main():
     os.makedirs(options.scratch)
     if tool.launcher and shutil.which(tool.launcher[0]) is None:
         skip(f"{tool.launcher[0]} is not installed")
+    if tool.launcher and subprocess.run([*tool.launcher, "true"], check=False).returncode != 0:
+        skip(f"{' '.join(tool.launcher)} starts no program here, as where a container's profile forbids setarch")
     said = run(options, tool, tool.mistake)
     if COUNTED not in said:
         sys.exit(f"the program did not come as far as '{COUNTED}'")
