@@ -62,15 +62,15 @@ bool is_in_use(SyncKind kind, const SyncStates &states) noexcept {
     case SyncKind::Condition:
         return sync::condition_in_use(states.condition);
     case SyncKind::Barrier:
-        return states.barrier.arrived != 0 || !states.barrier.queue.empty();
+        return !sync::barrier_is_settled(states.barrier);
     case SyncKind::Rwlock:
-        return states.rwlock.writer.value != 0 || states.rwlock.readers != 0 || !states.rwlock.queue.empty();
+        return sync::rwlock_in_use(states.rwlock);
     case SyncKind::Semaphore:
-        return !states.semaphore.queue.empty();
+        return sync::semaphore_in_use(states.semaphore);
     case SyncKind::Latch:
-        return !states.latch.queue.empty();
+        return sync::latch_in_use(states.latch);
     case SyncKind::Once:
-        return states.once.runner.value != 0;
+        return sync::once_in_use(states.once);
     case SyncKind::Atomic:
         return states.atomic.first != 0;
     }

@@ -71,9 +71,17 @@ bool HomeStep::remove(const HomeWaiter &waiter) {
 
 /// H3: who stands in the queue no more has been granted, for Cancel comes after Queued.
 //   caller --Cancel--> home --CancelAck or CancelLate--> caller
-void HomeStep::on_cancel(const HomeWaiter &waiter) {
-    const bool found = remove(waiter) || planted(HomeMutation::CancelAlwaysAgrees);
-    send(waiter, found ? HomeMessageKind::CancelAck : HomeMessageKind::CancelLate, HomeResult::Granted, 0);
+void HomeStep::on_cancel(const HomeMessage &cancel) {
+    const bool found = remove(cancel.waiter) || planted(HomeMutation::CancelAlwaysAgrees);
+    send(cancel.waiter, found ? HomeMessageKind::CancelAck : HomeMessageKind::CancelLate, HomeResult::Granted, 0);
+}
+
+bool HomeStep::is_of_this_incarnation(const HomeMessage &request, std::uint64_t &incarnation, std::uint32_t &value) {
+    if (request.incarnation == incarnation || planted(HomeMutation::IncarnationIgnored)) { return true; }
+    if (!queue_.empty()) { return false; }
+    incarnation = request.incarnation;
+    value = request.initial;
+    return true;
 }
 
 void impossible_at_home(const HomeMessage &message) noexcept {

@@ -46,7 +46,10 @@ public:
     const HomeRecord &front() const noexcept { return pool_.at(queue_.head); }
     /// Takes the first out of the queue, which is not empty.
     HomeRecord pop();
-    void on_cancel(const HomeWaiter &waiter);
+    void on_cancel(const HomeMessage &cancel);
+    /// H9: an object that was initialised again starts afresh, with `value` as it was given then, when it is first used
+    /// and nobody waits. False when somebody does.
+    bool is_of_this_incarnation(const HomeMessage &request, std::uint64_t &incarnation, std::uint32_t &value);
     bool planted(HomeMutation mutation) const noexcept { return context_.mutation == mutation; }
     HomeQueue &queue() const noexcept { return queue_; }
 
@@ -63,5 +66,22 @@ private:
 
 /// Ends the job: the message is none for this object's home.
 [[noreturn]] void impossible_at_home(const HomeMessage &message) noexcept;
+
+/// What has come to a home, to the part of the object's step that handles it.
+template <class Step> void dispatch(Step &&step, const HomeMessage &message) {
+    switch (message.kind) {
+    case HomeMessageKind::Request:
+        step.on_request(message);
+        break;
+    case HomeMessageKind::Cancel:
+        step.on_cancel(message);
+        break;
+    case HomeMessageKind::Answer:
+    case HomeMessageKind::Queued:
+    case HomeMessageKind::CancelAck:
+    case HomeMessageKind::CancelLate:
+        impossible_at_home(message);
+    }
+}
 
 } // namespace dsm::sync

@@ -16,7 +16,6 @@ public:
     using HomeStep::on_cancel;
 
 private:
-    bool is_of_this_incarnation(const HomeMessage &request);
     void on_count_down(const HomeMessage &request);
     void on_wait(const HomeMessage &request);
     void on_arrive_and_wait(const HomeMessage &request);
@@ -24,15 +23,6 @@ private:
 
     LatchState &state_;
 };
-
-/// H9, as for semaphores.
-bool LatchStep::is_of_this_incarnation(const HomeMessage &request) {
-    if (request.incarnation == state_.incarnation || planted(HomeMutation::IncarnationIgnored)) { return true; }
-    if (!queue().empty()) { return false; }
-    state_.incarnation = request.incarnation;
-    state_.count = request.initial;
-    return true;
-}
 
 /// H11: at 0 everybody goes.
 void LatchStep::count_down(std::uint32_t arrivals) {
@@ -74,7 +64,7 @@ void LatchStep::on_arrive_and_wait(const HomeMessage &request) {
 }
 
 void LatchStep::on_request(const HomeMessage &request) {
-    if (!is_of_this_incarnation(request)) {
+    if (!is_of_this_incarnation(request, state_.incarnation, state_.count)) {
         answer(request.waiter, HomeResult::InUse);
         return;
     }
@@ -105,20 +95,7 @@ void LatchStep::on_request(const HomeMessage &request) {
 } // namespace
 
 void step(LatchState &state, const HomeContext &context, HomeEffects &effects, const HomeMessage &message) {
-    LatchStep latch(state, context, effects);
-    switch (message.kind) {
-    case HomeMessageKind::Request:
-        latch.on_request(message);
-        break;
-    case HomeMessageKind::Cancel:
-        latch.on_cancel(message.waiter);
-        break;
-    case HomeMessageKind::Answer:
-    case HomeMessageKind::Queued:
-    case HomeMessageKind::CancelAck:
-    case HomeMessageKind::CancelLate:
-        impossible_at_home(message);
-    }
+    dispatch(LatchStep(state, context, effects), message);
     DSM_CHECK(state.count != 0 || state.queue.empty() || context.mutation != HomeMutation::None,
               "H11 nobody waits at an open latch", context.id.value);
 }

@@ -17,6 +17,8 @@ public:
         : HomeStep(HomeObjectKind::Once, state.queue, context, effects), state_(state) {}
 
     void on_request(const HomeMessage &request);
+    /// Nobody waits for a once with a time limit.
+    [[noreturn]] void on_cancel(const HomeMessage &cancel) { impossible_at_home(cancel); }
 
 private:
     void on_begin(const HomeMessage &request);
@@ -93,18 +95,7 @@ void OnceStep::on_request(const HomeMessage &request) {
 } // namespace
 
 void step(OnceState &state, const HomeContext &context, HomeEffects &effects, const HomeMessage &message) {
-    OnceStep once(state, context, effects);
-    switch (message.kind) {
-    case HomeMessageKind::Request:
-        once.on_request(message);
-        break;
-    case HomeMessageKind::Cancel:
-    case HomeMessageKind::Answer:
-    case HomeMessageKind::Queued:
-    case HomeMessageKind::CancelAck:
-    case HomeMessageKind::CancelLate:
-        impossible_at_home(message);
-    }
+    dispatch(OnceStep(state, context, effects), message);
     DSM_CHECK(state.runner != nobody || state.queue.empty() || context.mutation != HomeMutation::None,
               "H12 who waits for a once waits for its runner", context.id.value);
 }

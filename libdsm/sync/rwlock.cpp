@@ -15,7 +15,7 @@ public:
         : HomeStep(HomeObjectKind::Rwlock, state.queue, context, effects), state_(state) {}
 
     void on_request(const HomeMessage &request);
-    void on_cancel(const HomeWaiter &waiter);
+    void on_cancel(const HomeMessage &cancel);
 
 private:
     void on_read(const HomeMessage &request);
@@ -91,8 +91,8 @@ void RwlockStep::serve() {
 }
 
 /// Readers may stand behind the writer that gives up.
-void RwlockStep::on_cancel(const HomeWaiter &waiter) {
-    HomeStep::on_cancel(waiter);
+void RwlockStep::on_cancel(const HomeMessage &cancel) {
+    HomeStep::on_cancel(cancel);
     if (!planted(HomeMutation::CancelServesNone)) { serve(); }
 }
 
@@ -126,20 +126,7 @@ void RwlockStep::on_request(const HomeMessage &request) {
 } // namespace
 
 void step(RwlockState &state, const HomeContext &context, HomeEffects &effects, const HomeMessage &message) {
-    RwlockStep rwlock(state, context, effects);
-    switch (message.kind) {
-    case HomeMessageKind::Request:
-        rwlock.on_request(message);
-        break;
-    case HomeMessageKind::Cancel:
-        rwlock.on_cancel(message.waiter);
-        break;
-    case HomeMessageKind::Answer:
-    case HomeMessageKind::Queued:
-    case HomeMessageKind::CancelAck:
-    case HomeMessageKind::CancelLate:
-        impossible_at_home(message);
-    }
+    dispatch(RwlockStep(state, context, effects), message);
     DSM_CHECK(state.writer == nobody || state.readers == 0 || context.mutation != HomeMutation::None,
               "H6 many readers or one writer", context.id.value);
 }

@@ -16,21 +16,11 @@ public:
     using HomeStep::on_cancel;
 
 private:
-    bool is_of_this_incarnation(const HomeMessage &request);
     void on_take(const HomeMessage &request);
     void on_put(const HomeMessage &request);
 
     SemaphoreState &state_;
 };
-
-/// H9: an object that was initialised again starts afresh when it is first used.
-bool SemaphoreStep::is_of_this_incarnation(const HomeMessage &request) {
-    if (request.incarnation == state_.incarnation || planted(HomeMutation::IncarnationIgnored)) { return true; }
-    if (!queue().empty()) { return false; }
-    state_.incarnation = request.incarnation;
-    state_.value = request.initial;
-    return true;
-}
 
 void SemaphoreStep::on_take(const HomeMessage &request) {
     if (state_.value == 0) {
@@ -53,7 +43,7 @@ void SemaphoreStep::on_put(const HomeMessage &request) {
 }
 
 void SemaphoreStep::on_request(const HomeMessage &request) {
-    if (!is_of_this_incarnation(request)) {
+    if (!is_of_this_incarnation(request, state_.incarnation, state_.value)) {
         answer(request.waiter, HomeResult::InUse);
         return;
     }
@@ -86,20 +76,7 @@ void SemaphoreStep::on_request(const HomeMessage &request) {
 } // namespace
 
 void step(SemaphoreState &state, const HomeContext &context, HomeEffects &effects, const HomeMessage &message) {
-    SemaphoreStep semaphore(state, context, effects);
-    switch (message.kind) {
-    case HomeMessageKind::Request:
-        semaphore.on_request(message);
-        break;
-    case HomeMessageKind::Cancel:
-        semaphore.on_cancel(message.waiter);
-        break;
-    case HomeMessageKind::Answer:
-    case HomeMessageKind::Queued:
-    case HomeMessageKind::CancelAck:
-    case HomeMessageKind::CancelLate:
-        impossible_at_home(message);
-    }
+    dispatch(SemaphoreStep(state, context, effects), message);
     DSM_CHECK(state.value == 0 || state.queue.empty() || context.mutation != HomeMutation::None,
               "H10 nobody waits for a unit that is there", context.id.value);
 }
