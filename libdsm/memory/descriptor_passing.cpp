@@ -2,18 +2,17 @@
 #include "libdsm/memory/descriptor_passing.hpp"
 
 #include "libdsm/base/futex.hpp"
+#include "libdsm/base/held_signals.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -238,15 +237,11 @@ Outcome<std::vector<std::vector<FileDescriptor>>> exchange_descriptors(const Des
     const Deadline deadline(timeout_s);
     const int others = static_cast<int>(addresses.size()) - 1;
     Outcome<Done> served = Done{};
-    sigset_t all_signals;
-    sigset_t before;
-    sigfillset(&all_signals);
-    ::pthread_sigmask(SIG_SETMASK, &all_signals, &before); // The program's signals are for the program's threads.
     std::thread server;
     try {
+        const HeldSignals held;
         server = std::thread([&] { served = offer.serve(others, timeout_s); });
     } catch (const std::system_error &refusal) { served = failure_of(refusal.code().value(), "cannot start a thread"); }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (!server.joinable()) { return served.failure(); }
     auto fetched = fetch_all(addresses, own, deadline);
     server.join();

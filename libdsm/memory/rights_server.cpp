@@ -2,6 +2,7 @@
 #include "libdsm/memory/rights_server.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/base/held_signals.hpp"
 #include "libdsm/base/log.hpp"
 
 #include <cerrno>
@@ -67,10 +68,7 @@ Outcome<Done> RightsServer::start() {
     if (region_.bytes() < region_bytes(rank_count_)) { return Failure{EINVAL, "too small a region for rights"}; }
     Mailbox &own = mailbox_of(own_local_rank_);
     own.pid.store(::getpid(), std::memory_order_relaxed);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before); // The program's signals are for the program's threads.
+    const HeldSignals held;
     Outcome<Done> started = Done{};
     try {
         thread_ = std::thread([this] { run(); });
@@ -78,7 +76,6 @@ Outcome<Done> RightsServer::start() {
     } catch (const std::system_error &refusal) {
         started = failure_of(refusal.code().value(), "cannot start the thread that changes rights for other ranks");
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return started;
 }
 

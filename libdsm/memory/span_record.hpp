@@ -68,6 +68,7 @@ struct PageBlock {
     std::uint32_t page_count;
     friend bool operator==(PageBlock, PageBlock) = default;
 };
+constexpr SegmentOffset end_of(PageBlock block) { return offset_of(PageId{block.first.value + block.page_count}); }
 
 /// Whether the offset lies in the span's live bytes. What lies behind them in the last page is outside.
 constexpr bool contains(const SpanRecord &record, SegmentOffset offset) {

@@ -1,10 +1,10 @@
 // Binds of this rank and the worker that keeps them.
 #include "libdsm/runtime/binds.hpp"
 
+#include "libdsm/base/held_signals.hpp"
 #include "libdsm/base/log.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <pthread.h>
 
 namespace dsm::rt {
@@ -125,13 +125,8 @@ void Binds::on_call(CallKind kind, CallToken token, std::span<const std::byte> a
 
 /// The worker takes no signal of the program's; it does take faults, as it reads what other nodes have written.
 void Binds::start_worker() {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP}) { sigdelset(&all, signal); }
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const HeldSignals held(HeldSignals::But::Faults);
     worker_ = std::thread([this] { work(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Binds::work() {

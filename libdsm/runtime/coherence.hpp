@@ -121,6 +121,7 @@ private:
     void on_piece_record(std::span<const std::byte> record);
     protocol::PageMessage decoded(std::span<const std::byte> wire) const;
     void deliver(PageEntry &entry, PageId page, const protocol::PageMessage &message);
+    void map(const LockedBlock &at, PageExecutor &effects);
     bool adopt(PageEntry &entry, PageId page, const PageAttributes &attributes);
     void give_up(PageEntry &entry, PageId page);
     void forget_frame(PageEntry &entry);

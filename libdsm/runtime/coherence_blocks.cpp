@@ -36,6 +36,14 @@ LockedBlock Coherence::lock_block(memory::SegmentOffset offset, Access wanted) {
     }
 }
 
+/// Gives this rank what access the node has; whoever waited for that has had its turn.
+void Coherence::map(const LockedBlock &at, PageExecutor &effects) {
+    PageEntry &entry = *at.entry;
+    node_.backend->map(at.block.first, at.block.page_count, protocol::access_of(entry.state));
+    entry.used = 1;
+    protocol_.on_accessed(entry.state, at.context, now_us(), effects);
+}
+
 bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     PageEntry &entry = *at.entry;
     PageExecutor effects(*this, entry, at.block.first);
@@ -46,11 +54,8 @@ bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
             protocol_.on_fault(entry.state, at.context, wanted, now_us(), effects);
         }
     }
-    const Access access = protocol::access_of(entry.state);
-    if (access < wanted) { return false; }
-    node_.backend->map(at.block.first, at.block.page_count, access);
-    entry.used = 1;
-    protocol_.on_accessed(entry.state, at.context, now_us(), effects);
+    if (protocol::access_of(entry.state) < wanted) { return false; }
+    map(at, effects);
     return true;
 }
 
@@ -58,9 +63,7 @@ bool Coherence::try_pin(const LockedBlock &at, Access wanted) {
     PageEntry &entry = *at.entry;
     PageExecutor effects(*this, entry, at.block.first);
     if (!protocol_.try_pin(entry.state, at.context, wanted, now_us(), effects)) { return false; }
-    node_.backend->map(at.block.first, at.block.page_count, protocol::access_of(entry.state));
-    entry.used = 1;
-    protocol_.on_accessed(entry.state, at.context, now_us(), effects);
+    map(at, effects);
     return true;
 }
 

@@ -2,9 +2,9 @@
 #include "libdsm/runtime/engine.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/base/held_signals.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -90,13 +90,8 @@ void Engine::set_doorbells(std::vector<Doorbell *> bells) {
 
 void Engine::start() {
     // The progress thread takes no signal of the program's; faults of its own would be ours, and are fatal.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP}) { sigdelset(&all, signal); }
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const HeldSignals held(HeldSignals::But::Faults);
     progress_ = std::thread([this] { progress_loop(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Engine::stop() {

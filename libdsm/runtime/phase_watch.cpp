@@ -2,10 +2,9 @@
 #include "libdsm/runtime/phase_watch.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/base/held_signals.hpp"
 #include "libdsm/base/log.hpp"
 
-#include <csignal>
-#include <pthread.h>
 #include <system_error>
 
 namespace dsm::rt {
@@ -17,16 +16,12 @@ constexpr double ns_per_s = 1e9;
 
 PhaseWatch::PhaseWatch(double timeout_s) : timeout_s_(timeout_s) {
     if (timeout_s <= 0) { return; }
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before); // The program's signals are for the program's threads.
+    const HeldSignals held;
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error &) {
         DSM_LOG(start, info, "no thread can be had to watch the start and the end"); // Who needs one later says so.
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 PhaseWatch::~PhaseWatch() {

@@ -15,10 +15,6 @@ namespace {
 /// How often in the span of the limit the pins are looked at.
 constexpr int looks_per_timeout = 16;
 
-memory::SegmentOffset end_of(const memory::PageBlock &block) {
-    return memory::offset_of(PageId{block.first.value + block.page_count});
-}
-
 } // namespace
 
 int Pins::pin(memory::SegmentOffset begin, std::size_t bytes, Access wanted) {

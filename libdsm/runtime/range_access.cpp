@@ -11,10 +11,6 @@ namespace {
 /// Requests of one touch that are under way at once.
 constexpr std::size_t requests_at_once = 64;
 
-memory::SegmentOffset end_of(const memory::PageBlock &block) {
-    return memory::offset_of(PageId{block.first.value + block.page_count});
-}
-
 } // namespace
 
 /// One look at the block around `at`: maps it if the node has it, asks if not, and with Manner::Wait waits for it.

@@ -87,6 +87,14 @@ BlockResult SharedMemory::allocate_small(memory::SizeClass size_class) {
     }
 }
 
+/// When there is no memory, once more after collecting what is free and has not come back yet.
+SpanAnswer SharedMemory::allocate_span(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks) {
+    const SpanAnswer answer = spans_.allocate(attributes, alignment_chunks);
+    if (answer.error != ENOMEM) { return answer; }
+    collect_free_memory();
+    return spans_.allocate(attributes, alignment_chunks);
+}
+
 BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes) {
     if (bytes > node_.segment.bytes() || alignment > node_.segment.bytes()) { return {nullptr, ENOMEM}; }
     const memory::SpanAttributes attributes{
@@ -94,11 +102,7 @@ BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes)
         node_.topology->self_node(),     page_shift,         memory::MemoryKind::Sequential};
     const auto alignment_chunks =
         static_cast<std::uint32_t>(std::max<std::size_t>(alignment >> memory::chunk_shift, 1));
-    SpanAnswer answer = spans_.allocate(attributes, alignment_chunks);
-    if (answer.error == ENOMEM) {
-        collect_free_memory();
-        answer = spans_.allocate(attributes, alignment_chunks);
-    }
+    const SpanAnswer answer = allocate_span(attributes, alignment_chunks);
     if (answer.error != 0) { return {nullptr, answer.error}; }
     count(allocations_);
     count(spans_allocated_);
@@ -112,11 +116,7 @@ bool SharedMemory::grow_heap() {
     const memory::SpanAttributes attributes{
         memory::chunk_bytes,         SpanKind::HeapChunk, node_.topology->self_node(),   memory::HomePolicy::One,
         node_.topology->self_node(), page_shift,          memory::MemoryKind::Sequential};
-    SpanAnswer answer = spans_.allocate(attributes, 1);
-    if (answer.error == ENOMEM) {
-        collect_free_memory();
-        answer = spans_.allocate(attributes, 1);
-    }
+    const SpanAnswer answer = allocate_span(attributes, 1);
     if (answer.error != 0) { return false; }
     node_.heap->add_chunk(answer.record.first);
     return true;

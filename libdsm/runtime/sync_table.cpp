@@ -143,7 +143,7 @@ bool SyncTable::has_entries(const SyncRange &range) const {
     return any;
 }
 
-void SyncTable::visit(const SyncRange &range, SyncVisitor &visitor) {
+void SyncTable::walk(const SyncRange &range, SyncVisitor &visitor, bool erases) {
     for_used_pages(range, [&](PageId page) {
         const std::lock_guard held(header().lock);
         for_entries(page, range, [&](std::size_t place) {
@@ -151,24 +151,14 @@ void SyncTable::visit(const SyncRange &range, SyncVisitor &visitor) {
             const std::lock_guard entry_held(entry.lock);
             const std::uint64_t key = entry.key.load(std::memory_order_relaxed);
             visitor.on_entry(kind_of(key), id_of(key), entry.states);
-            return false;
+            if (erases) { erase_entry(place); }
+            return erases;
         });
     });
 }
 
-void SyncTable::erase(const SyncRange &range, SyncVisitor &visitor) {
-    for_used_pages(range, [&](PageId page) {
-        const std::lock_guard held(header().lock);
-        for_entries(page, range, [&](std::size_t place) {
-            SyncEntry &entry = entries_[place];
-            const std::lock_guard entry_held(entry.lock);
-            const std::uint64_t key = entry.key.load(std::memory_order_relaxed);
-            visitor.on_entry(kind_of(key), id_of(key), entry.states);
-            erase_entry(place);
-            return true;
-        });
-    });
-}
+void SyncTable::visit(const SyncRange &range, SyncVisitor &visitor) { walk(range, visitor, false); }
+void SyncTable::erase(const SyncRange &range, SyncVisitor &visitor) { walk(range, visitor, true); }
 
 // ---- Notes
 

@@ -122,6 +122,7 @@ private:
     void erase_entry(std::size_t place);
     template <class OnPage> void for_used_pages(const SyncRange &range, OnPage on_page) const;
     template <class OnEntry> void for_entries(PageId page, const SyncRange &range, OnEntry on_entry);
+    void walk(const SyncRange &range, SyncVisitor &visitor, bool erases);
 
     std::byte *region_;
     SyncEntry *entries_;
