@@ -54,7 +54,6 @@ public:
 
 private:
     void build(const Options &options);
-    void take_down_faults();
     static memory::FaultVerdict on_fault(const memory::Fault &fault) noexcept;
     memory::FaultVerdict serve(const memory::Fault &fault);
     memory::FaultVerdict serve_bound(const memory::SpanRecord &record, const memory::Fault &fault);

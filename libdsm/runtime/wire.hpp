@@ -14,7 +14,7 @@ enum class Service : std::uint8_t {
     Call = 4,    ///< a request that is answered: spans, homes
     Answer = 5,  ///< the answer
     Control = 6, ///< is the peer alive
-    // 7 is reserved for the atomics.
+    // 7 was meant for atomics, which are calls; never used.
     HomeSync = 8,     ///< read-write locks, semaphores, latches, onces
     Names = 9,        ///< who has which name
     FreedBlocks = 10, ///< blocks of this node that another has freed
