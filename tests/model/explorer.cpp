@@ -45,7 +45,6 @@ Explorer::Model Explorer::initial() {
     world.in_file = {options_.in_file};
     world.limits.fan_out = static_cast<std::uint16_t>(options_.fan_out);
     world.limits.residence_us = options_.has_residence ? 1 : 0;
-    world.limits.bounce_window_us = 0;
     world.mutation = options_.mutation;
     const Node node{static_cast<std::uint8_t>(options_.accesses_per_node),
                     static_cast<std::uint8_t>(options_.evictions_per_node),

@@ -27,23 +27,23 @@ enum class Stay : std::uint8_t {
 
 /// Zeroed memory is a page that no event has reached yet. Trivially copyable, no pointers, 64 bytes.
 struct PageState {
-    TimeUs moved_at_us;        ///< when the page last came, was first mapped after coming, or was taken away
-    Version version;           ///< of the copy held here; at the owner the newest (S5)
-    Version next_version;      ///< of `next`'s copy when it asked
-    NodeSet copyset;           ///< nodes that may hold a read copy, never this one; empty unless owner (S4)
-    NodeSet readers;           ///< nodes whose read requests are deferred here
-    NodeId hint;               ///< probable owner; this node itself while it owns or asks and `next` is none (S3)
-    NodeId next;               ///< the node whose write request is deferred here, or no_node
-    NodeId relay_parent;       ///< while relaying: whom to acknowledge to
-    NodeId first_toucher;      ///< at the home of a first-touch page: who got it first, or no_node
-    std::uint16_t acks_left;   ///< nodes whose acknowledgement is missing, as owner or as relay (never both, S8)
-    std::uint16_t relay_count; ///< while relaying: nodes to acknowledge for
-    std::uint16_t flags;       ///< see Flag
-    Access access;             ///< the most that any rank of this node may have (S1)
-    Pending pending;           ///< at most one request per node and page (S6)
-    Stay stay;                 ///< what holds deferred requests back
-    std::uint8_t pins;         ///< holders of a pin (S11)
-    std::uint8_t bounces;      ///< how often in a row the page came back soon after it was lost
+    TimeUs moved_at_us;   ///< when the page last came, was first mapped after coming, was taken away or was asked for
+    Version version;      ///< of the copy held here; at the owner the newest (S5)
+    Version next_version; ///< of `next`'s copy when it asked
+    NodeSet copyset;      ///< nodes that may hold a read copy, never this one; empty unless owner (S4)
+    NodeSet readers;      ///< nodes whose read requests are deferred here
+    NodeId hint;          ///< probable owner; this node itself while it owns or asks and `next` is none (S3)
+    NodeId next;          ///< the node whose write request is deferred here, or no_node
+    NodeId relay_parent;  ///< while relaying: whom to acknowledge to
+    NodeId first_toucher; ///< at the home of a first-touch page: who got it first, or no_node
+    std::uint16_t acks_left;     ///< nodes whose acknowledgement is missing, as owner or as relay (never both, S8)
+    std::uint16_t relay_count;   ///< while relaying: nodes to acknowledge for
+    std::uint16_t flags;         ///< see Flag
+    Access access;               ///< the most that any rank of this node may have (S1)
+    Pending pending;             ///< at most one request per node and page (S6)
+    Stay stay;                   ///< what holds deferred requests back
+    std::uint8_t pins;           ///< holders of a pin (S11)
+    std::uint8_t stay_doublings; ///< the page stays the residence time, doubled this often
     std::uint8_t reserved;
 };
 static_assert(std::is_trivially_copyable_v<PageState> && sizeof(PageState) == 64);

@@ -32,11 +32,10 @@ namespace dsm::protocol {
 
 /// Constants of the protocol, the same in every node.
 struct SequentialLimits {
-    std::uint16_t fan_out = 8;              ///< invalidations that one node sends for one page; > 0
-    std::uint32_t residence_us = 10;        ///< how long a page that has been mapped stays; 0: not at all
-    std::uint8_t residence_doublings = 6;   ///< at most, as the page is seen to bounce
-    std::uint32_t bounce_window_us = 2'000; ///< wanted again within this time after it was taken away: it bounces
-    std::uint32_t access_wait_us = 10'000;  ///< how long a page waits for on_accessed() before others are served
+    std::uint16_t fan_out = 8;             ///< invalidations that one node sends for one page; > 0
+    std::uint32_t residence_us = 10;       ///< how long a page that has been mapped stays; 0: not at all
+    std::uint8_t residence_doublings = 4;  ///< at most, for a page that took long to come
+    std::uint32_t access_wait_us = 10'000; ///< how long a page waits for on_accessed() before others are served
 };
 
 /// Faults put into the protocol by the tests of the tests; None in every program.

@@ -5,6 +5,8 @@
 //   upgrade  O --Invalidate--> copies --InvalidateAck--> O
 #include "libdsm/protocol/sequential/sequential_step.hpp"
 
+#include <algorithm>
+
 namespace dsm::protocol {
 
 void SequentialStep::on_fault(Access wanted, bool is_awaited) {
@@ -15,7 +17,7 @@ void SequentialStep::on_fault(Access wanted, bool is_awaited) {
     if (is_awaited) { set(Flag::Awaited); }
     load_if_in_file();
     if (state_.pending != Pending::None) { return; }
-    note_bounce();
+    state_.moved_at_us = now_us_; // Of the journey that begins now.
     set(Flag::Evicting, false);
     if (is(Flag::Owns)) {
         if (wanted == Access::Write) {
@@ -29,14 +31,15 @@ void SequentialStep::on_fault(Access wanted, bool is_awaited) {
     ask_read();
 }
 
-/// A page that was wanted again soon after it was lost stays longer the next time.
-void SequentialStep::note_bounce() {
+/// How long the page stays this time: about as long as it took to come.
+void SequentialStep::note_journey() {
     const SequentialLimits &limits = protocol_.limits_;
-    if (now_us_ >= state_.moved_at_us + limits.bounce_window_us) {
-        state_.bounces = 0;
-    } else if (state_.bounces < limits.residence_doublings) {
-        ++state_.bounces;
+    const TimeUs journey_us = now_us_ - std::min(state_.moved_at_us, now_us_);
+    std::uint8_t doublings = 0;
+    while (doublings < limits.residence_doublings && (TimeUs{limits.residence_us} << (doublings + 1)) <= journey_us) {
+        ++doublings;
     }
+    state_.stay_doublings = doublings;
 }
 
 void SequentialStep::ask_read() {
@@ -138,6 +141,7 @@ void SequentialStep::settle() {
     if (context_.first_touch && is_home() && is(Flag::Owns) && is(Flag::Awaited) && state_.first_toucher == no_node) {
         state_.first_toucher = context_.self;
     }
+    note_journey();
     state_.moved_at_us = now_us_;
     state_.stay = is(Flag::Awaited) ? Stay::AwaitingAccess : Stay::Free;
     set(Flag::Awaited, false);
@@ -172,7 +176,7 @@ void SequentialStep::complete_free() {
     ++state_.version.value;
     state_.first_toucher = no_node;
     state_.stay = Stay::Free;
-    state_.bounces = 0;
+    state_.stay_doublings = 0;
     set(Flag::Awaited, false);
     enter(Access::None, Pending::None);
     effects_.freed();

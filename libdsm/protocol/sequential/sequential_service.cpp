@@ -32,7 +32,7 @@ TimeUs SequentialStep::held_until_us() const {
     case Stay::AwaitingAccess:
         return state_.moved_at_us + limits.access_wait_us;
     case Stay::Resident:
-        return state_.moved_at_us + (TimeUs{limits.residence_us} << state_.bounces);
+        return state_.moved_at_us + (TimeUs{limits.residence_us} << state_.stay_doublings);
     }
     return 0;
 }

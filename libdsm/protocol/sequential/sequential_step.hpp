@@ -92,7 +92,7 @@ private:
     [[nodiscard]] bool mutates(Mutation mutation) const { return protocol_.mutation_ == mutation; }
     [[nodiscard]] PageMessage message_of(PageMessageKind kind) const;
     [[nodiscard]] std::uint64_t subject() const { return context_.page.value; }
-    void note_bounce();
+    void note_journey();
 
     const SequentialProtocol &protocol_;
     PageState &state_;
