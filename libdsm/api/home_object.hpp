@@ -14,12 +14,6 @@ template <class Object, class Call> int on_home(const Object *object, Call call)
               [&call](rt::Synchronisation &, LockId id) { return call(rt::Runtime::running()->home_objects(), id); });
 }
 
-/// Calls with the object's number, as on_new(): for init functions.
-template <class Object, class Call> int on_new_home(const Object *object, Call call) {
-    return on_new(
-        object, [&call](rt::Synchronisation &, LockId id) { return call(rt::Runtime::running()->home_objects(), id); });
-}
-
 /// Calls with the patience of a timed function, whose time is checked even where it is not needed, as glibc does.
 template <class Object, class Call>
 int on_home_until(const Object *object, clockid_t clock, const timespec *until, Call call) {
@@ -30,15 +24,19 @@ int on_home_until(const Object *object, clockid_t clock, const timespec *until, 
         object, [&](rt::HomeObjects &objects, LockId id) { return call(objects, id, rt::Patience::until(deadline)); });
 }
 
-/// Reads what write_birth() wrote, which brings the object's page here.
+/// Reads what give_birth() wrote, which brings the object's page here.
 template <class Object> rt::Birth birth_of(const Object &object) {
     return {object.dsm_opaque[1], static_cast<std::uint32_t>(object.dsm_opaque[0])};
 }
 
-/// The object starts afresh when it is used next. The one thing that is ever written into it.
-template <class Object> void write_birth(Object &object, rt::HomeObjects &objects, unsigned initial) {
-    object.dsm_opaque[0] = initial;
-    object.dsm_opaque[1] = objects.next_incarnation();
+/// The init of an object: it starts afresh, with this value, when it is used next. The one thing that is ever written
+/// into it.
+template <class Object> int give_birth(Object *object, unsigned initial) {
+    return on_new(object, [&](rt::Synchronisation &, LockId) {
+        object->dsm_opaque[0] = initial;
+        object->dsm_opaque[1] = rt::Runtime::running()->home_objects().next_incarnation();
+        return 0;
+    });
 }
 
 } // namespace dsm::api

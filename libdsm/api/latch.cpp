@@ -7,7 +7,6 @@ using dsm::LockId;
 using dsm::api::birth_of;
 using dsm::api::on_home;
 using dsm::api::on_home_until;
-using dsm::api::on_new_home;
 using dsm::rt::HomeObjects;
 using dsm::rt::Patience;
 
@@ -24,10 +23,7 @@ extern "C" {
 
 DSM_API int dsm_latch_init(dsm_latch_t *latch, unsigned count) {
     if (count > DSM_LATCH_COUNT_MAX) { return EINVAL; }
-    return on_new_home(latch, [&](HomeObjects &objects, LockId) {
-        dsm::api::write_birth(*latch, objects, count);
-        return 0;
-    });
+    return dsm::api::give_birth(latch, count);
 }
 
 DSM_API int dsm_latch_count_down(dsm_latch_t *latch, unsigned n) {

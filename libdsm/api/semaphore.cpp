@@ -8,7 +8,6 @@ using dsm::LockId;
 using dsm::api::birth_of;
 using dsm::api::on_home;
 using dsm::api::on_home_until;
-using dsm::api::on_new_home;
 using dsm::rt::HomeObjects;
 using dsm::rt::Patience;
 
@@ -27,10 +26,7 @@ extern "C" {
 
 DSM_API int dsm_sem_init(dsm_sem_t *sem, unsigned value) {
     if (value > DSM_SEM_VALUE_MAX) { return EINVAL; }
-    return on_new_home(sem, [&](HomeObjects &objects, LockId) {
-        dsm::api::write_birth(*sem, objects, value);
-        return 0;
-    });
+    return dsm::api::give_birth(sem, value);
 }
 
 DSM_API int dsm_sem_destroy(dsm_sem_t *sem) {

@@ -95,8 +95,8 @@ struct TransferManner {
 /// The result of the calls before, if they have moved anything; otherwise that of the last one.
 inline ssize_t result_of(std::size_t moved, ssize_t last) { return moved > 0 ? static_cast<ssize_t>(moved) : last; }
 
-/// call(buffer, bytes, moved before) writes; its errno is kept.
-template <class Call> ssize_t write_from(std::span<const iovec> parts, TransferManner manner, Call call) {
+/// Moves the parts piece by piece, each by one step(cursor, buffer, bytes, moved before), whose errno is kept.
+template <class Step> ssize_t in_pieces(std::span<const iovec> parts, TransferManner manner, Step step) {
     const std::size_t total = bytes_of(parts);
     TransferBuffer buffer(std::min(total, manner.bytes_at_once));
     if (!buffer.is_valid()) {
@@ -107,32 +107,28 @@ template <class Call> ssize_t write_from(std::span<const iovec> parts, TransferM
     std::size_t moved = 0;
     while (true) {
         const std::size_t piece = std::min(total - moved, buffer.bytes());
-        cursor.gather(buffer.data(), piece);
-        const ssize_t done = call(buffer.data(), piece, moved);
+        const ssize_t done = step(cursor, buffer.data(), piece, moved);
         if (done <= 0) { return result_of(moved, done); }
         moved += static_cast<std::size_t>(done);
         if (!manner.goes_on || static_cast<std::size_t>(done) < piece || moved == total) { return result_of(moved, 0); }
     }
 }
 
-/// call(buffer, bytes, moved before) reads; its errno is kept.
+/// call(buffer, bytes, moved before) writes.
+template <class Call> ssize_t write_from(std::span<const iovec> parts, TransferManner manner, Call call) {
+    return in_pieces(parts, manner, [&](PartCursor &cursor, std::byte *buffer, std::size_t bytes, std::size_t moved) {
+        cursor.gather(buffer, bytes);
+        return call(buffer, bytes, moved);
+    });
+}
+
+/// call(buffer, bytes, moved before) reads.
 template <class Call> ssize_t read_into(std::span<const iovec> parts, TransferManner manner, Call call) {
-    const std::size_t total = bytes_of(parts);
-    TransferBuffer buffer(std::min(total, manner.bytes_at_once));
-    if (!buffer.is_valid()) {
-        errno = ENOMEM;
-        return -1;
-    }
-    PartCursor cursor(parts);
-    std::size_t moved = 0;
-    while (true) {
-        const std::size_t piece = std::min(total - moved, buffer.bytes());
-        const ssize_t done = call(buffer.data(), piece, moved);
-        if (done <= 0) { return result_of(moved, done); }
-        cursor.scatter(buffer.data(), std::min(static_cast<std::size_t>(done), piece));
-        moved += static_cast<std::size_t>(done);
-        if (!manner.goes_on || static_cast<std::size_t>(done) < piece || moved == total) { return result_of(moved, 0); }
-    }
+    return in_pieces(parts, manner, [&](PartCursor &cursor, std::byte *buffer, std::size_t bytes, std::size_t moved) {
+        const ssize_t done = call(buffer, bytes, moved);
+        if (done > 0) { cursor.scatter(buffer, std::min(static_cast<std::size_t>(done), bytes)); }
+        return done;
+    });
 }
 
 } // namespace dsm::api
