@@ -23,6 +23,7 @@ public:
     constexpr bool is_valid() const noexcept {
         return !limited_ || (at_.tv_nsec >= 0 && at_.tv_nsec < nanoseconds_per_second);
     }
+    constexpr bool is_limited() const noexcept { return limited_; }
     /// Whether the moment has come.
     bool has_passed() const noexcept { return limited_ && left_ns() == 0; }
     /// A moment of now_ns(): the deadline's, or earlier; then has_passed() says whether to wait on.

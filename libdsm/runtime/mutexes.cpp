@@ -47,7 +47,8 @@ int Synchronisation::mutex_lock(LockId lock, const Deadline &deadline) {
         if (mutex_trylock(lock) == 0) { return 0; }
         return deadline.is_valid() ? ETIMEDOUT : EINVAL;
     }
-    auto outcome = step_lock(lock, {sync::LockEventKind::Lock, seat.slot, seat.owner, nullptr});
+    const auto first = deadline.is_limited() ? sync::LockEventKind::TimedLock : sync::LockEventKind::Lock;
+    auto outcome = step_lock(lock, {first, seat.slot, seat.owner, nullptr});
     while (outcome == sync::LockOutcome::Wait) {
         const bool in_time = await_wake({"lock", lock.value}, seat.slot, deadline);
         const auto event = in_time ? sync::LockEventKind::Retry : sync::LockEventKind::Abandon;

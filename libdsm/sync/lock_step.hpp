@@ -1,5 +1,5 @@
 // One step of the lock machine, as lock_token.cpp (threads, the token between nodes) and lock_try.cpp (tries, the loan)
-// share it. Names of invariants (L1 to L12) are those of docs/synchronisation.md.
+// share it. Names of invariants (L1 to L14) are those of docs/synchronisation.md.
 #pragma once
 
 #include "libdsm/base/check.hpp"
@@ -14,7 +14,7 @@ public:
         : state_(state), context_(context), effects_(effects), word_(state.word) {}
 
     void start_if_unknown() noexcept;
-    LockOutcome on_lock(WaitSlot slot, LockOwner owner);
+    LockOutcome on_lock(WaitSlot slot, LockOwner owner, bool is_timed);
     LockOutcome on_retry(WaitSlot slot, LockOwner owner);
     LockOutcome on_abandon(WaitSlot slot, LockOwner owner);
     LockOutcome on_try(WaitSlot slot, LockOwner owner);
@@ -26,10 +26,12 @@ public:
 
 private:
     void on_request(const LockMessage &message);
-    void on_token();
+    void on_token(const LockMessage &message);
+    void on_kept(const LockMessage &message);
     void on_try_request(const LockMessage &message);
     void on_try_grant(const LockMessage &message);
     void on_try_busy();
+    void on_try_later();
     void on_return(const LockMessage &message);
     void on_return_ack();
 
@@ -38,13 +40,19 @@ private:
     void hand_to_head();
     void pass_token();
     void request_token();
-    void wait_as_next(const LockMessage &message);
-    void forward(const LockMessage &message);
+    bool wait_as_next(const LockMessage &message);
+    void forward(const LockMessage &message, LockMessageKind kind, NodeId to);
+    bool everybody_may_give_up() const noexcept;
     bool leave_queue(WaitSlot slot);
+    bool is_abandoned() const noexcept;
+    bool has_parked_tries() const noexcept;
+    bool is_used_here() const noexcept;
     void ask_for_tries();
     void end_tries(bool all);
+    void end_parked_tries();
     LockOutcome give_back_loan(WaitSlot slot);
-    void send(NodeId to, LockMessageKind kind, NodeId origin, std::uint16_t sends = 0);
+    void send(NodeId to, LockMessage message);
+    void send(NodeId to, LockMessageKind kind, NodeId origin) { send(to, {kind, {}, origin, 0, {}}); }
 
     std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
     LockOwner holder() const noexcept { return LockOwner{word() & lock_owner_mask}; }

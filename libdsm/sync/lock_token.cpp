@@ -9,14 +9,17 @@ void LockStep::start_if_unknown() noexcept {
     state_.hint = context_.home;
     state_.next = no_node;
     state_.peer = no_node;
+    state_.ahead = no_node;
     state_.phase = here ? TokenPhase::Here : TokenPhase::Absent;
     if (here) { word_.store(lock_token_here, std::memory_order_release); }
 }
 
-void LockStep::send(NodeId to, LockMessageKind kind, NodeId origin, std::uint16_t sends) {
+void LockStep::send(NodeId to, LockMessage message) {
     DSM_CHECK(to != context_.self && to.value < context_.node_count, "L4 hints lead to other nodes",
               context_.lock.value);
-    effects_.send(to, LockMessage{kind, context_.self, origin, sends, context_.lock});
+    message.from = context_.self;
+    message.lock = context_.lock;
+    effects_.send(to, message);
 }
 
 // ---- Threads of this node ----
@@ -33,7 +36,7 @@ bool LockStep::take_if_free(LockOwner owner) {
     return true;
 }
 
-LockOutcome LockStep::on_lock(WaitSlot slot, LockOwner owner) {
+LockOutcome LockStep::on_lock(WaitSlot slot, LockOwner owner, bool is_timed) {
     DSM_CHECK(!record(slot).queued, "L8 a thread waits once", context_.lock.value);
     if (holder() == owner) { return LockOutcome::Deadlock; }
     // The flag goes up before the queue is joined, in one exchange with the look at the holder: otherwise a fast unlock
@@ -48,6 +51,7 @@ LockOutcome LockStep::on_lock(WaitSlot slot, LockOwner owner) {
     }
     record(slot).owner = owner;
     record(slot).queued = true;
+    record(slot).is_timed = is_timed;
     state_.queue.push(context_.records, slot);
     if (state_.phase == TokenPhase::Absent) { request_token(); }
     return LockOutcome::Wait;
@@ -67,6 +71,7 @@ LockOutcome LockStep::on_retry(WaitSlot slot, LockOwner owner) {
 LockOutcome LockStep::on_abandon(WaitSlot slot, LockOwner owner) {
     if (holder() == owner) { return LockOutcome::Acquired; }
     if (planted(LockMutation::AbandonStaysQueued)) { return LockOutcome::TimedOut; }
+    DSM_CHECK(record(slot).is_timed, "L13 who gives up waits with a time limit", context_.lock.value);
     DSM_CHECK(leave_queue(slot), "L8 who waits is queued", context_.lock.value);
     // A request that is under way stays so: the token is accepted when it comes, and kept or passed on.
     if (is_free() && !planted(LockMutation::AbandonNotServed)) { serve(); }
@@ -145,11 +150,22 @@ void LockStep::hand_to_head() {
 /// Gives the token to `next`. The hint points at the last node that asked, which is not this one (L4).
 void LockStep::pass_token() {
     const NodeId to = state_.next;
+    const bool told = state_.next_told;
     state_.next = no_node;
+    state_.next_told = false;
     state_.hand_overs = 0;
     state_.phase = planted(LockMutation::TokenKept) ? TokenPhase::Here : TokenPhase::Absent;
     if (!planted(LockMutation::TokenKept)) { lower(lock_token_here | lock_next_waiting); }
-    send(to, LockMessageKind::Token, to);
+    send(to, {LockMessageKind::Token, {}, to, 0, {}, told});
+}
+
+/// L13: where one thread waits without a time limit, somebody waits until the token comes; then nobody need be told who
+/// keeps the request.
+bool LockStep::everybody_may_give_up() const noexcept {
+    for (std::uint32_t link = state_.queue.first(); link != 0; link = context_.records[link - 1].next) {
+        if (!context_.records[link - 1].is_timed) { return false; }
+    }
+    return true;
 }
 
 /// L3: only a node without token and without request asks; it is a root from now on (L4).
@@ -159,66 +175,96 @@ void LockStep::request_token() {
     const NodeId to = state_.hint;
     state_.hint = context_.self;
     state_.phase = TokenPhase::Requested;
-    send(to, LockMessageKind::Request, context_.self);
+    ++state_.asks;
+    send(to, {LockMessageKind::Request, {}, context_.self, 0, {}, everybody_may_give_up(), state_.asks});
 }
 
-void LockStep::forward(const LockMessage &message) {
-    const auto sends = static_cast<std::uint16_t>(message.sends + 1);
-    DSM_CHECK(sends < context_.node_count, "L5 at most node_count - 1 forwards", context_.lock.value);
-    send(state_.hint, message.kind, message.origin, sends);
+void LockStep::forward(const LockMessage &message, LockMessageKind kind, NodeId to) {
+    LockMessage next = message;
+    next.kind = kind;
+    ++next.sends;
+    DSM_CHECK(next.sends < context_.node_count, "L5 at most node_count - 1 forwards", context_.lock.value);
+    send(to, next);
 }
 
-/// A root keeps one request; a later one goes on to the node whose request it kept last. Both turn the hint.
-void LockStep::wait_as_next(const LockMessage &message) {
-    const bool forgets = planted(LockMutation::NextForgotten);
-    if (state_.next == no_node || forgets) {
+/// A root keeps one request (then true); a later one goes on to the node whose request it kept last. Both turn the
+/// hint.
+bool LockStep::wait_as_next(const LockMessage &message) {
+    const bool keeps = state_.next == no_node || planted(LockMutation::NextForgotten);
+    if (keeps) {
         state_.next = message.origin;
+        state_.next_told = false;
         state_.hand_overs = 0;
         if (state_.phase == TokenPhase::Here) { raise(lock_next_waiting); }
     } else {
-        forward(message);
+        forward(message, message.kind, state_.hint);
     }
     state_.hint = message.origin;
+    return keeps;
 }
 
 //   origin --Request--> absent --Request--> ... --Request--> root     each of them: hint := origin
+//   root --Kept--> origin, if it waits there and its threads may give up (L13)
 void LockStep::on_request(const LockMessage &message) {
     DSM_CHECK(message.origin != context_.self, "L3 a request never comes home", context_.lock.value);
+    bool keeps = false;
     switch (state_.phase) {
     case TokenPhase::Absent:
-        forward(message);
+        forward(message, message.kind, state_.hint);
         if (!planted(LockMutation::HintNotTurned)) { state_.hint = message.origin; }
         return;
     case TokenPhase::Requested:
     case TokenPhase::Lent:
-        wait_as_next(message);
-        return;
+        keeps = wait_as_next(message);
+        break;
     case TokenPhase::Here:
         // From here on every unlock takes the slow way; whoever unlocked just before has left the lock free.
         raise(lock_next_waiting);
-        wait_as_next(message);
+        keeps = wait_as_next(message);
         if (is_free()) { serve(); }
-        return;
-    case TokenPhase::Unknown:
         break;
+    case TokenPhase::Unknown:
+        DSM_CHECK(false, "L1 a stepped lock is known", context_.lock.value);
     }
-    DSM_CHECK(false, "L1 a stepped lock is known", context_.lock.value);
+    const bool waits = keeps && state_.next == message.origin; // else it was served at once
+    if (waits && message.told) {
+        state_.next_told = true;
+        send(message.origin, {LockMessageKind::Kept, {}, message.origin, 0, {}, false, message.number});
+    }
 }
 
-//   holder's node --Token--> self. The first of the queue has it before anybody else is served.
-void LockStep::on_token() {
+/// A Kept that its Token has overtaken says nothing any more; `kept_due` counts these, the number tells them apart.
+void LockStep::on_kept(const LockMessage &message) {
+    const bool is_last = message.number == state_.asks || planted(LockMutation::KeptMistaken);
+    if (state_.phase != TokenPhase::Requested || state_.ahead != no_node || !is_last) {
+        DSM_CHECK(state_.kept_due != 0, "L14 a Kept is awaited", context_.lock.value);
+        --state_.kept_due;
+        return;
+    }
+    state_.ahead = message.from;
+    if (!has_parked_tries() || planted(LockMutation::ParkedTryForgotten)) { return; }
+    if (state_.queue.empty()) {
+        ask_for_tries();
+    } else {
+        end_tries(true); // somebody waits
+    }
+}
+
+//   holder's node --Token--> self. The first of the queue has it before anybody else is served; if all have given up,
+//   the first of the tries that could ask nobody.
+void LockStep::on_token(const LockMessage &message) {
     DSM_CHECK(state_.phase == TokenPhase::Requested, "L1 one token, sent to who asked", context_.lock.value);
     DSM_CHECK(holder().value == 0, "L2 one holder", context_.lock.value);
     state_.phase = TokenPhase::Here;
     state_.hand_overs = 0;
     state_.barges = 0;
     state_.head_woken = false;
+    if (message.told && state_.ahead == no_node && !planted(LockMutation::KeptForgotten)) { ++state_.kept_due; }
+    state_.ahead = no_node;
     raise(lock_token_here | (state_.next != no_node ? lock_next_waiting : 0));
-    if (state_.queue.empty()) {
-        if (!planted(LockMutation::LateTokenKept)) { serve(); } // who asked has given up waiting
-    } else {
-        hand_to_head();
-    }
+    if (!state_.queue.empty()) { hand_to_head(); }
+    end_parked_tries();
+    if (is_free() && !planted(LockMutation::LateTokenKept)) { serve(); } // all who asked have given up waiting
 }
 
 void LockStep::on_message(const LockMessage &message) {
@@ -227,9 +273,13 @@ void LockStep::on_message(const LockMessage &message) {
         on_request(message);
         return;
     case LockMessageKind::Token:
-        on_token();
+        on_token(message);
+        return;
+    case LockMessageKind::Kept:
+        on_kept(message);
         return;
     case LockMessageKind::TryRequest:
+    case LockMessageKind::TryAhead:
         on_try_request(message);
         return;
     case LockMessageKind::TryGrant:
@@ -237,6 +287,9 @@ void LockStep::on_message(const LockMessage &message) {
         return;
     case LockMessageKind::TryBusy:
         on_try_busy();
+        return;
+    case LockMessageKind::TryLater:
+        on_try_later();
         return;
     case LockMessageKind::Return:
         on_return(message);
@@ -252,7 +305,9 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
     lock.start_if_unknown();
     switch (event.kind) {
     case LockEventKind::Lock:
-        return lock.on_lock(event.slot, event.owner);
+        return lock.on_lock(event.slot, event.owner, false);
+    case LockEventKind::TimedLock:
+        return lock.on_lock(event.slot, event.owner, true);
     case LockEventKind::Retry:
         return lock.on_retry(event.slot, event.owner);
     case LockEventKind::Abandon:
@@ -276,7 +331,8 @@ LockOutcome step(LockState &state, const LockContext &context, LockEffects &effe
 
 bool lock_is_settled(const LockState &state) noexcept {
     const bool is_moving = state.phase == TokenPhase::Requested || state.phase == TokenPhase::Lent;
-    return !is_moving && state.queue.empty() && state.tries.empty() && state.returns.empty();
+    const bool is_awaited = !state.queue.empty() || !state.tries.empty() || !state.returns.empty();
+    return !is_moving && !is_awaited && state.kept_due == 0;
 }
 
 bool lock_in_use(const LockState &state) noexcept {

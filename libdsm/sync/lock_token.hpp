@@ -26,14 +26,19 @@ enum class LockMessageKind : std::uint8_t {
     TryBusy = 5,    ///< no
     Return = 6,     ///< what was lent comes back
     ReturnAck = 7,  ///< it has come back
+    Kept = 8,       ///< your Request waits here as `next`; only for a Request whose threads may give up
+    TryAhead = 9,   ///< as TryRequest, from a node where nobody waits any more to the one that keeps its Request
+    TryLater = 10,  ///< no answer: a message is on its way that decides; ask again
 };
 
 struct LockMessage {
     LockMessageKind kind;
     NodeId from;         ///< the node that sent this message
-    NodeId origin;       ///< Request, TryRequest: the node that wants it
-    std::uint16_t sends; ///< Request, TryRequest: how often it was passed on; at most node_count - 1 (L5)
+    NodeId origin;       ///< Request, TryRequest, TryAhead: the node that wants it
+    std::uint16_t sends; ///< of these three: how often it was passed on; at most node_count - 1 (L5)
     LockId lock;
+    bool told = false;        ///< Request: origin wants to be told who keeps it; Token: it was told (L13)
+    std::uint16_t number = 0; ///< Request, Kept: which of its origin's Requests
 };
 
 /// Where the token is, as far as this node knows for certain.
@@ -57,13 +62,17 @@ struct LockState {
     NodeId hint;        ///< probable owner; oneself exactly when this node is a root without `next` (L4)
     NodeId next;        ///< to whom the token goes from here, or no_node
     NodeId peer;        ///< the lender (lock_borrowed) or the borrower (Lent), else no_node (L9)
+    NodeId ahead;       ///< Requested: the node that keeps our Request, once it has told us; else no_node (L13)
     TokenPhase phase;
     bool head_woken;          ///< the first of the queue was woken and has not retried yet (L7)
+    bool next_told;           ///< `next` was sent Kept
+    std::uint16_t asks;       ///< number of this node's last Request
+    std::uint16_t kept_due;   ///< Kepts to this node that their Tokens have overtaken (L14)
     std::uint16_t hand_overs; ///< times a local thread took the lock while `next` waited (L10)
     std::uint16_t barges;     ///< releases that have passed the first of the queue by (L10)
     std::uint32_t relocks;    ///< unlocks that the holder owes before the one that releases (L12)
     WaitQueue queue;          ///< threads of this node that wait for the lock, in the order of their coming
-    WaitQueue tries;          ///< threads that try; not empty exactly while a TryRequest of this node is under way (L9)
+    WaitQueue tries;          ///< threads that try, while their question is under way, or awaits Kept or Token (L9)
     WaitQueue returns;        ///< threads whose unlock awaits a ReturnAck (L9)
 };
 
@@ -84,7 +93,11 @@ enum class LockMutation : std::uint8_t {
     UnlockReleasesAll,
     AbandonStaysQueued,
     AbandonNotServed,
-    LateTokenKept
+    LateTokenKept,
+    AbandonedRefuses,
+    KeptMistaken,
+    KeptForgotten,
+    ParkedTryForgotten
 };
 
 /// What is fixed for a lock, and who we are. Given with every event.
@@ -113,6 +126,7 @@ public:
 
 enum class LockEventKind : std::uint8_t {
     Lock,        ///< a thread wants the lock: Acquired, Deadlock, or Wait and then Retry
+    TimedLock,   ///< likewise, and it may Abandon
     Retry,       ///< it was woken: Acquired, or Wait
     Abandon,     ///< it waits no longer (timed out): TimedOut, or Acquired when it was just given the lock
     Try,         ///< a thread wants the lock only if it is free: Acquired, Busy, or Wait and then TryRetry

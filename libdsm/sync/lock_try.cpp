@@ -3,11 +3,24 @@
 
 namespace dsm::sync {
 
+/// Our Request is under way or waits somewhere, and everybody whom it was sent for has given up.
+bool LockStep::is_abandoned() const noexcept {
+    return state_.phase == TokenPhase::Requested && state_.queue.empty() && !planted(LockMutation::AbandonedRefuses);
+}
+
+/// Tries that can ask nobody yet: Kept or Token is on its way.
+bool LockStep::has_parked_tries() const noexcept {
+    return !state_.tries.empty() && !record(state_.tries.front()).asked;
+}
+
+/// After take_if_free(): a thread holds the lock or waits for it, as far as this node sees.
+bool LockStep::is_used_here() const noexcept { return state_.phase != TokenPhase::Absent && !is_abandoned(); }
+
 /// Tries of a node ask one after another, so that each answer has one asker and a loan one borrower (L9).
 LockOutcome LockStep::on_try(WaitSlot slot, LockOwner owner) {
     if (take_if_free(owner)) { return LockOutcome::Acquired; }
     // Held or waited for by a thread of this node, or lent: "busy" without a message (L11).
-    const bool may_ask = state_.phase == TokenPhase::Absent && (word() & lock_borrowed) == 0;
+    const bool may_ask = !is_used_here() && (word() & lock_borrowed) == 0;
     if (!may_ask || (planted(LockMutation::TryRefusedByTry) && !state_.tries.empty())) { return LockOutcome::Busy; }
     DSM_CHECK(!record(slot).queued, "L8 a thread waits once", context_.lock.value);
     record(slot).owner = owner;
@@ -23,13 +36,20 @@ LockOutcome LockStep::on_try_retry(WaitSlot slot, LockOwner owner) {
     return record(slot).queued ? LockOutcome::Wait : LockOutcome::Busy;
 }
 
-/// One TryRequest for all tries that wait now. Who comes later must not be refused by its answer, which may tell of a
-/// hold that ended before (L11).
+/// One question for all tries that wait now. Who comes later must not be refused by its answer, which may tell of a
+/// hold that ended before (L11). Hints lead to the last Request that waits; if that is ours, and abandoned, the node
+/// that keeps it knows more. Until it is known, the tries are parked.
 void LockStep::ask_for_tries() {
+    const bool is_absent = state_.phase == TokenPhase::Absent;
+    const bool asks = is_absent || state_.ahead != no_node;
     for (std::uint32_t link = state_.tries.first(); link != 0; link = context_.records[link - 1].next) {
-        context_.records[link - 1].asked = true;
+        context_.records[link - 1].asked = asks;
     }
-    send(state_.hint, LockMessageKind::TryRequest, context_.self);
+    if (is_absent) {
+        send(state_.hint, LockMessageKind::TryRequest, context_.self);
+    } else if (asks) {
+        send(state_.ahead, LockMessageKind::TryAhead, context_.self);
+    }
 }
 
 /// Ends all tries, or those that were asked for: they learn when they retry whether they hold the lock.
@@ -42,17 +62,29 @@ void LockStep::end_tries(bool all) {
     }
 }
 
-//   origin --TryRequest--> absent --...--> root --TryGrant or TryBusy--> origin
+/// The token has come, or somebody who waits for it: the first of the parked tries has it if it is free.
+void LockStep::end_parked_tries() {
+    if (!has_parked_tries() || planted(LockMutation::ParkedTryForgotten)) { return; }
+    take_if_free(record(state_.tries.front()).owner);
+    end_tries(true);
+}
+
+//   origin --TryRequest--> absent --...--> root --TryAhead--> who keeps its Request --...--> who decides
+//   who decides --TryGrant, TryBusy or TryLater--> origin
 void LockStep::on_try_request(const LockMessage &message) {
     DSM_CHECK(message.origin != context_.self, "L3 a try never comes home", context_.lock.value);
-    if (state_.phase == TokenPhase::Absent) {
-        // Hints turn only where somebody asks for the token. So origin has asked for it meanwhile, or others make it
-        // move faster than the try: in either case somebody waits for the lock (L11).
-        const bool chasing = state_.hint == message.origin || message.sends + 1 >= context_.node_count;
-        if (chasing) {
-            send(message.origin, LockMessageKind::TryBusy, message.origin);
+    const bool is_absent = state_.phase == TokenPhase::Absent;
+    if (is_absent || is_abandoned()) {
+        // While nothing moves, hints lead to the last Request that waits, and `ahead` from there to the token. So a way
+        // that ends, comes back or is too long has met a message that moves: a Request, a Kept or the token. Nobody
+        // need wait for the lock, since who sent it may have given up (L11).
+        const NodeId to = is_absent ? state_.hint : state_.ahead;
+        const bool is_late = is_absent && message.kind == LockMessageKind::TryAhead; // the token has gone to who asked
+        const bool is_lost = to == no_node || to == message.origin || message.sends + 1 >= context_.node_count;
+        if (is_late || is_lost) {
+            send(message.origin, LockMessageKind::TryLater, message.origin);
         } else {
-            forward(message);
+            forward(message, is_absent ? LockMessageKind::TryRequest : LockMessageKind::TryAhead, to);
         }
         return;
     }
@@ -76,12 +108,22 @@ void LockStep::on_try_grant(const LockMessage &message) {
 }
 
 /// The token may have come here by another thread's request meanwhile: then the first try takes it if it is free. Where
-/// it is here, lent from here or asked for, somebody holds the lock or waits for it now, which refuses all tries.
+/// it is here, lent from here or waited for, somebody holds the lock or waits for it now, which refuses all tries.
 void LockStep::on_try_busy() {
-    DSM_CHECK(!state_.tries.empty(), "L9 an answer to one who tried", context_.lock.value);
+    DSM_CHECK(!state_.tries.empty() && !has_parked_tries(), "L9 an answer to one who asked", context_.lock.value);
     take_if_free(record(state_.tries.front()).owner);
-    end_tries(state_.phase != TokenPhase::Absent || planted(LockMutation::LateTryRefused));
+    end_tries(is_used_here() || planted(LockMutation::LateTryRefused));
     if (!state_.tries.empty()) { ask_for_tries(); }
+}
+
+void LockStep::on_try_later() {
+    DSM_CHECK(!state_.tries.empty() && !has_parked_tries(), "L9 an answer to one who asked", context_.lock.value);
+    take_if_free(record(state_.tries.front()).owner);
+    if (is_used_here()) {
+        end_tries(true);
+    } else {
+        ask_for_tries();
+    }
 }
 
 // ---- The end of a loan: unlock returns when the lender is known to have the token back ----

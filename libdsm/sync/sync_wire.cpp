@@ -19,7 +19,7 @@ SyncFamily family_of(std::span<const std::byte> bytes) noexcept {
     if (bytes.empty()) { return SyncFamily::None; }
     const auto kind = static_cast<std::uint8_t>(bytes[0]);
     const auto within = [kind](std::uint8_t first, std::uint8_t last) { return first <= kind && kind <= last; };
-    if (within(number(LockMessageKind::Request), number(LockMessageKind::ReturnAck))) { return SyncFamily::Lock; }
+    if (within(number(LockMessageKind::Request), number(LockMessageKind::TryLater))) { return SyncFamily::Lock; }
     if (within(number(ConditionMessageKind::Enqueue), number(ConditionMessageKind::QueryReply))) {
         return SyncFamily::Condition;
     }
@@ -36,6 +36,8 @@ std::size_t encode(const LockMessage &message, std::span<std::byte, sync_message
     writer.put(message.origin.value);
     writer.put(message.sends);
     writer.put(message.lock.value);
+    writer.put(static_cast<std::uint8_t>(message.told));
+    writer.put(message.number);
     return writer.used();
 }
 
@@ -48,6 +50,8 @@ std::optional<LockMessage> decode_lock(std::span<const std::byte> bytes, std::ui
     message.origin = reader.take_node();
     message.sends = reader.take<std::uint16_t>();
     message.lock = LockId{reader.take<std::uint64_t>()};
+    message.told = reader.take_flag();
+    message.number = reader.take<std::uint16_t>();
     if (!reader.good()) { return std::nullopt; }
     return message;
 }

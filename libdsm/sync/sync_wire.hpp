@@ -14,7 +14,7 @@
 namespace dsm::sync {
 
 constexpr std::size_t sync_message_bytes_max = 48;
-constexpr std::size_t lock_message_bytes = 15;
+constexpr std::size_t lock_message_bytes = 18;
 constexpr std::size_t condition_message_bytes = 26;
 constexpr std::size_t barrier_message_bytes = 37;
 

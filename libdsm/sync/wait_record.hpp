@@ -45,8 +45,8 @@ struct WaitRecord {
     std::uint32_t ticket; ///< counted barrier: this node's number of the arrival
     bool queued;          ///< stands in a queue of a lock
     BarrierWait barrier;
-    bool asked; ///< while it tries: a TryRequest that was sent after it came is under way
-    std::uint8_t reserved;
+    bool asked;    ///< while it tries: a TryRequest that was sent after it came is under way
+    bool is_timed; ///< while it waits for a lock: it may give up
     std::uint32_t reserved_too;
     std::uint64_t condition_word; ///< sequence << 8 | ConditionPhase; changed by compare-and-swap alone (condition.hpp)
 };

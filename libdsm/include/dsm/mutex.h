@@ -94,10 +94,9 @@ DSM_API int dsm_mutex_destroy(dsm_mutex_t *mutex);
  */
 DSM_API int dsm_mutex_lock(dsm_mutex_t *mutex);
 /**
- * Takes the mutex if that is possible without waiting for another thread; may wait for messages. An acquire. A timed
- * lock of another node that has given up counts as waiting until the token it asked for has come and gone: so for some
- * messages' time after an unlock a try (also that of a passed time limit, and destroy) may be refused.
- * @return 0; EBUSY; EAGAIN when this thread owns it too often (see the kinds); EINVAL.
+ * Takes the mutex if that is possible without waiting for another thread; may wait for messages. An acquire.
+ * @return 0; EBUSY when, at some moment of the call, a thread held the mutex, or was in a call of lock for it; EAGAIN
+ * when this thread owns it too often (see the kinds); EINVAL.
  */
 DSM_API int dsm_mutex_trylock(dsm_mutex_t *mutex);
 /**

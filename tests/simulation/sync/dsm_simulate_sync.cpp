@@ -48,6 +48,10 @@ const Bug bugs[] = {
     {"abandon-stays-queued", {.lock = LockMutation::AbandonStaysQueued}},
     {"abandon-not-served", {.lock = LockMutation::AbandonNotServed}},
     {"late-token-kept", {.lock = LockMutation::LateTokenKept}},
+    {"abandoned-refuses", {.lock = LockMutation::AbandonedRefuses}},
+    {"kept-mistaken", {.lock = LockMutation::KeptMistaken}},
+    {"kept-forgotten", {.lock = LockMutation::KeptForgotten}},
+    {"parked-try-forgotten", {.lock = LockMutation::ParkedTryForgotten}},
     {"signal-wakes-nobody", {.condition = ConditionMutation::SignalWakesNobody}},
     {"broadcast-misses-last", {.condition = ConditionMutation::BroadcastMissesLast}},
     {"cancel-always-agrees", {.condition = ConditionMutation::CancelAlwaysAgrees}},
@@ -117,6 +121,11 @@ void add(Counts &sum, const Counts &counts) {
     sum.timed_out += counts.timed_out;
     sum.abandoned_late += counts.abandoned_late;
     sum.late_tokens += counts.late_tokens;
+    sum.kept += counts.kept;
+    sum.kept_late += counts.kept_late;
+    sum.tries_ahead += counts.tries_ahead;
+    sum.parked_tries += counts.parked_tries;
+    sum.laters += counts.laters;
     sum.relocks += counts.relocks;
     sum.too_deep += counts.too_deep;
     sum.wakes += counts.wakes;
@@ -134,9 +143,9 @@ void print(const char *name, std::uint64_t count) {
 /// Every count must have happened in a long run, or the simulation shows less than it says.
 bool is_rich(const Counts &sum) {
     return sum.forwards != 0 && sum.tokens != 0 && sum.lendings != 0 && sum.busy != 0 && sum.queued_tries != 0 &&
-           sum.timed_out != 0 && sum.abandoned_late != 0 && sum.late_tokens != 0 && sum.relocks != 0 &&
-           sum.too_deep != 0 && sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 &&
-           sum.departs != 0;
+           sum.timed_out != 0 && sum.abandoned_late != 0 && sum.late_tokens != 0 && sum.kept_late != 0 &&
+           sum.tries_ahead != 0 && sum.parked_tries != 0 && sum.laters != 0 && sum.relocks != 0 && sum.too_deep != 0 &&
+           sum.wakes != 0 && sum.cancelled != 0 && sum.cancel_late != 0 && sum.refused != 0 && sum.departs != 0;
 }
 
 int run(const Options &options) {
@@ -156,6 +165,11 @@ int run(const Options &options) {
     print("timed_out", sum.timed_out);
     print("abandoned_late", sum.abandoned_late);
     print("late_tokens", sum.late_tokens);
+    print("kept", sum.kept);
+    print("kept_late", sum.kept_late);
+    print("tries_ahead", sum.tries_ahead);
+    print("parked_tries", sum.parked_tries);
+    print("laters", sum.laters);
     print("relocks", sum.relocks);
     print("too_deep", sum.too_deep);
     print("wakes", sum.wakes);

@@ -1,4 +1,4 @@
-// What must hold after every event of the simulated job: the invariants L1 to L12 as seen from outside, and a clean
+// What must hold after every event of the simulated job: the invariants L1 to L14 as seen from outside, and a clean
 // end.
 #include "tests/simulation/sync/sync_world.hpp"
 
@@ -73,14 +73,10 @@ unsigned World::holds_token(unsigned lock) const {
 }
 
 /// What L11 allows a try to be refused for. Some thread is in a call of lock, holds the lock as far as the program can
-/// know (until its unlock has returned), or has been given it and has not noticed; or who gave up waiting has a Request
-/// under way.
+/// know (until its unlock has returned), or has been given it and has not noticed. Who gave up waiting is no excuse.
 bool World::is_in_use(unsigned lock) const {
     bool in_use = oracles_[lock].active != 0 || oracles_[lock].grants_in_flight != 0;
-    for (const Node &node : nodes_) {
-        const LockState &state = node.locks[lock];
-        in_use = in_use || (state.word & lock_owner_mask) != 0 || state.phase == TokenPhase::Requested;
-    }
+    for (const Node &node : nodes_) { in_use = in_use || (node.locks[lock].word & lock_owner_mask) != 0; }
     return in_use;
 }
 
@@ -116,6 +112,22 @@ void World::check_relocks(unsigned lock) const {
     if (relocks != oracles_[lock].relocks) { fail("L12: lock %u counts %u relocks", lock, relocks); }
 }
 
+/// L13: who is known to stand ahead keeps the request, or has just sent the token. L14, what freeing memory relies on.
+void World::check_ahead(unsigned lock) const {
+    const LockOracle &oracle = oracles_[lock];
+    bool all_settled = true;
+    for (unsigned node = 0; node < options_.nodes; ++node) {
+        const LockState &state = nodes_[node].locks[lock];
+        all_settled = all_settled && lock_is_settled(state);
+        if (state.phase == TokenPhase::Unknown || state.ahead == no_node) { continue; }
+        if (state.phase != TokenPhase::Requested) { fail("L13: node %u has not asked for lock %u", node, lock); }
+        const bool token_comes = oracle.tokens_in_flight != 0 && oracle.token_to.value == node;
+        const LockState &ahead = nodes_[state.ahead.value].locks[lock];
+        if (ahead.next.value != node && !token_comes) { fail("L13: node %u is not behind its `ahead`", node); }
+    }
+    if (all_settled && oracle.messages_in_flight != 0) { fail("L14: lock %u has a message when settled", lock); }
+}
+
 void World::check_lock(unsigned lock) {
     LockOracle &oracle = oracles_[lock];
     oracle.uses += is_in_use(lock);
@@ -134,6 +146,7 @@ void World::check_lock(unsigned lock) {
     if (oracle.requests_in_flight > requested) { fail("L3: lock %u has more requests than nodes that ask", lock); }
     check_loans(lock);
     check_relocks(lock);
+    check_ahead(lock);
     check_hints(lock);
 }
 

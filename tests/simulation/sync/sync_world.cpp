@@ -38,10 +38,21 @@ public:
         case LockMessageKind::ReturnAck:
             ++oracle.acks_in_flight;
             break;
+        case LockMessageKind::Kept:
+            ++world_.counts_.kept;
+            break;
+        case LockMessageKind::TryLater:
+            ++world_.counts_.laters;
+            break;
+        case LockMessageKind::TryAhead:
+            ++world_.counts_.tries_ahead;
+            break;
         case LockMessageKind::TryRequest:
         case LockMessageKind::TryBusy:
             break;
         }
+        ++oracle.messages_in_flight;
+        if (message.kind == LockMessageKind::Token) { oracle.token_to = to; }
         world_.post(node_, to, message);
     }
     void send(NodeId to, const ConditionMessage &message) override { world_.post(node_, to, message); }
@@ -225,6 +236,7 @@ void World::deliver(const Packet &packet) {
 void World::deliver_lock(unsigned node, const LockMessage &message) {
     const auto lock = static_cast<unsigned>(message.lock.value);
     LockOracle &oracle = oracles_[lock];
+    --oracle.messages_in_flight;
     if (message.kind == LockMessageKind::Request) { --oracle.requests_in_flight; }
     if (message.kind == LockMessageKind::Token) { --oracle.tokens_in_flight; }
     if (message.kind == LockMessageKind::TryGrant) { --oracle.grants_in_flight; }
@@ -232,6 +244,8 @@ void World::deliver_lock(unsigned node, const LockMessage &message) {
     if (message.kind == LockMessageKind::ReturnAck) { --oracle.acks_in_flight; }
     const bool is_late = message.kind == LockMessageKind::Token && nodes_[node].locks[lock].queue.empty();
     counts_.late_tokens += is_late; // all who waited have given up
+    counts_.parked_tries += is_late && !nodes_[node].locks[lock].tries.empty();
+    counts_.kept_late += message.kind == LockMessageKind::Kept && nodes_[node].locks[lock].kept_due != 0;
     NodeEffects effects(*this, node);
     step(nodes_[node].locks[lock], lock_context(node, lock), effects, {LockEventKind::Message, {}, {}, &message});
     watch_fairness(node, lock);
@@ -292,7 +306,8 @@ Task<LockOutcome> World::timed_lock(Thread &thread, unsigned lock, unsigned pati
         check_lock(lock);
         co_return LockOutcome::Acquired;
     }
-    LockOutcome outcome = step_lock(thread, lock, LockEventKind::Lock);
+    const auto kind = patience_steps == 0 ? LockEventKind::Lock : LockEventKind::TimedLock;
+    LockOutcome outcome = step_lock(thread, lock, kind);
     while (outcome == LockOutcome::Wait) {
         co_await sleep(thread, patience_ends);
         const bool gives_up = patience_ends != 0 && counts_.steps >= patience_ends;

@@ -87,8 +87,10 @@ struct LockOracle {
     unsigned grants_in_flight;
     unsigned returns_in_flight;
     unsigned acks_in_flight;
-    unsigned active;    ///< threads in a call of lock, from that or a successful try to the end of unlock
-    std::uint64_t uses; ///< moments at which the lock was seen in use (L11)
+    unsigned messages_in_flight; ///< of all kinds
+    NodeId token_to;             ///< of the last Token
+    unsigned active;             ///< threads in a call of lock, from that or a successful try to the end of unlock
+    std::uint64_t uses;          ///< moments at which the lock was seen in use (L11)
     std::vector<unsigned> takes_since_next;
     std::vector<unsigned> takes_past_head;
     std::vector<std::uint32_t> head_seen;
@@ -97,7 +99,8 @@ struct LockOracle {
 /// Counts over a run, to see that what should happen does happen.
 struct Counts {
     std::uint64_t steps, messages, forwards, tokens, lendings, busy, queued_tries, timed_out, abandoned_late,
-        late_tokens, relocks, too_deep, wakes, cancelled, cancel_late, refused, departs, serials;
+        late_tokens, kept, kept_late, tries_ahead, parked_tries, laters, relocks, too_deep, wakes, cancelled,
+        cancel_late, refused, departs, serials;
 };
 
 class World {
@@ -178,6 +181,7 @@ private:
     void check_node_lock(unsigned node, unsigned lock);
     void check_loans(unsigned lock) const;
     void check_relocks(unsigned lock) const;
+    void check_ahead(unsigned lock) const;
     void check_hints(unsigned lock) const;
     void watch_fairness(unsigned node, unsigned lock);
 

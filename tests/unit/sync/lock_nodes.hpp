@@ -40,6 +40,7 @@ protected:
         return step(states[node], context(node), *this, {kind, WaitSlot{thread}, owner(node, thread), nullptr});
     }
     Outcome lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Lock, thread); }
+    Outcome timed_lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::TimedLock, thread); }
     Outcome unlock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Unlock, thread); }
     Outcome retry(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Retry, thread); }
     Outcome try_lock(unsigned node, unsigned thread = 0) { return run(node, LockEventKind::Try, thread); }

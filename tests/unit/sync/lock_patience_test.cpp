@@ -7,7 +7,7 @@ using namespace dsm::sync;
 namespace {
 
 TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndKeepsIt) {
-    lock(1);
+    timed_lock(1);
     EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::TimedOut);
     EXPECT_FALSE(lock_in_use(states[1]));
     deliver_all();
@@ -17,7 +17,7 @@ TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndKeepsIt) {
 
 TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndPassesItOn) {
     EXPECT_EQ(lock(0), Outcome::Acquired);
-    lock(1);
+    timed_lock(1);
     deliver();
     lock(2);
     deliver_all(); // next: 0 -> 1 -> 2
@@ -29,14 +29,14 @@ TEST_F(LockNodes, WhoTimesOutStillAcceptsTheTokenAndPassesItOn) {
 }
 
 TEST_F(LockNodes, WhoWasHandedTheLockWhileTimingOutHasIt) {
-    lock(1);
+    timed_lock(1);
     deliver_all();
     EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::Acquired);
 }
 
 TEST_F(LockNodes, ALockFreedToASleeperThatTimesOutGoesToTheNext) {
     lock(0, 0);
-    lock(0, 1);
+    timed_lock(0, 1);
     lock(0, 2);
     unlock(0, 0);
     EXPECT_EQ(run(0, LockEventKind::Abandon, 1), Outcome::TimedOut);
@@ -45,8 +45,8 @@ TEST_F(LockNodes, ALockFreedToASleeperThatTimesOutGoesToTheNext) {
 
 TEST_F(LockNodes, EveryoneWhoWaitedGivesUpAndTheTokenStillServesTheNextNode) {
     EXPECT_EQ(lock(0), Outcome::Acquired);
-    lock(1, 0);
-    lock(1, 1);
+    timed_lock(1, 0);
+    timed_lock(1, 1);
     deliver_all();
     lock(2);
     deliver_all();
@@ -59,7 +59,7 @@ TEST_F(LockNodes, EveryoneWhoWaitedGivesUpAndTheTokenStillServesTheNextNode) {
 
 TEST_F(LockNodes, WhoGaveUpMayWaitAgainBehindTheSameRequest) {
     EXPECT_EQ(lock(0), Outcome::Acquired);
-    lock(1);
+    timed_lock(1);
     deliver_all();
     EXPECT_EQ(run(1, LockEventKind::Abandon), Outcome::TimedOut);
     EXPECT_EQ(lock(1), Outcome::Wait);
@@ -67,6 +67,91 @@ TEST_F(LockNodes, WhoGaveUpMayWaitAgainBehindTheSameRequest) {
     unlock(0);
     deliver_all();
     EXPECT_EQ(retry(1), Outcome::Acquired);
+}
+
+// A try after everybody has given up: it is refused only by who holds the lock or waits for it (L11, L13).
+
+TEST_F(LockNodes, WhoMayGiveUpIsToldWhoKeepsItsRequest) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    timed_lock(1);
+    deliver();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(deliver().message.kind, Kind::Kept);
+    EXPECT_EQ(states[1].ahead, NodeId{0});
+    lock(2); // without a limit, and first at its node: somebody waits until the token comes
+    deliver_all();
+    EXPECT_EQ(states[2].ahead, no_node);
+}
+
+TEST_F(LockNodes, ATimedLockOfAFreeTokenCostsTwoMessages) {
+    timed_lock(1);
+    EXPECT_EQ(deliver().message.kind, Kind::Request);
+    EXPECT_EQ(deliver().message.kind, Kind::Token);
+    EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(LockNodes, BehindAnAbandonedRequestATryAsksWhoKeepsIt) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    timed_lock(1);
+    deliver_all();
+    run(1, LockEventKind::Abandon);
+    EXPECT_EQ(try_lock(2), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait);
+    deliver_all();
+    EXPECT_EQ(try_retry(2), Outcome::Busy); // node 0 holds it
+    EXPECT_EQ(try_retry(1, 1), Outcome::Busy);
+}
+
+TEST_F(LockNodes, AnAbandonedTokenOnItsWayRefusesNoTry) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    timed_lock(1);
+    deliver_all();
+    run(1, LockEventKind::Abandon);
+    unlock(0);
+    const Sent token = sent.front();
+    sent.clear();
+    EXPECT_EQ(try_lock(0), Outcome::Wait); // nobody holds the lock or waits for it
+    EXPECT_EQ(deliver().message.kind, Kind::TryRequest);
+    EXPECT_EQ(deliver().message.kind, Kind::TryLater);
+    EXPECT_EQ(try_retry(0), Outcome::Wait);
+    sent.push_front(token);
+    deliver_all();
+    EXPECT_EQ(try_retry(0), Outcome::Acquired);
+}
+
+TEST_F(LockNodes, ATryThatCanAskNobodyHasTheTokenWhenItComes) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    timed_lock(1);
+    run(1, LockEventKind::Abandon);
+    EXPECT_EQ(try_lock(1), Outcome::Wait);
+    EXPECT_EQ(try_lock(1, 1), Outcome::Wait);
+    EXPECT_EQ(sent.size(), 1U); // the Request alone
+    unlock(0);
+    deliver_all();
+    EXPECT_EQ(try_retry(1), Outcome::Acquired);
+    EXPECT_EQ(try_retry(1, 1), Outcome::Busy);
+}
+
+TEST_F(LockNodes, AKeptThatComesAfterItsTokenIsAwaitedAndIgnored) {
+    EXPECT_EQ(lock(0), Outcome::Acquired);
+    timed_lock(1);
+    deliver();
+    const Sent kept = sent.front();
+    sent.clear();
+    unlock(0);
+    deliver_all();
+    EXPECT_EQ(retry(1), Outcome::Acquired);
+    unlock(1);
+    EXPECT_FALSE(lock_is_settled(states[1]));
+    move_token_to(2);
+    timed_lock(1); // another Request
+    sent.push_front(kept);
+    deliver();
+    EXPECT_EQ(states[1].ahead, no_node);
+    deliver_all();
+    EXPECT_EQ(retry(1), Outcome::Acquired);
+    unlock(1);
+    EXPECT_TRUE(lock_is_settled(states[1]));
 }
 
 TEST_F(LockNodes, ARelockedLockIsReleasedByAsManyUnlocks) {
@@ -130,6 +215,18 @@ TEST_F(LockNodes, OnlyTheHolderHoldsIt) {
 }
 
 class LockKindsDeath : public LockNodes {};
+
+TEST_F(LockKindsDeath, WhoWaitsWithoutALimitNeverGivesUp) {
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    lock(1);
+    EXPECT_DEATH(run(1, LockEventKind::Abandon), "L13");
+}
+
+TEST_F(LockKindsDeath, AKeptComesToWhoAwaitsIt) {
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    const LockMessage kept{Kind::Kept, NodeId{0}, NodeId{1}, 0, LockId{64}, false, 1};
+    EXPECT_DEATH(step(states[1], context(1), *this, {LockEventKind::Message, {}, {}, &kept}), "L14");
+}
 
 TEST_F(LockKindsDeath, OnlyTheHolderRelocks) {
     testing::FLAGS_gtest_death_test_style = "threadsafe";

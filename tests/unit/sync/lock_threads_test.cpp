@@ -63,7 +63,7 @@ public:
     }
     /// Gives up after a look or two; false then.
     bool lock_impatiently(unsigned node, unsigned thread) {
-        LockOutcome outcome = run(node, LockEventKind::Lock, thread);
+        LockOutcome outcome = run(node, LockEventKind::TimedLock, thread);
         if (outcome == LockOutcome::Wait) { outcome = run(node, LockEventKind::Retry, thread); }
         if (outcome == LockOutcome::Wait) { outcome = run(node, LockEventKind::Abandon, thread); }
         return outcome == LockOutcome::Acquired;

@@ -273,7 +273,7 @@ TEST_F(LockNodes, ARequestThatFindsTheTokenLentWaitsForItsReturn) {
     EXPECT_EQ(states[1].phase, TokenPhase::Here);
 }
 
-TEST_F(LockNodes, ATryAnsweredBusyTakesATokenThatHasComeMeanwhile) {
+TEST_F(LockNodes, ATryThatShallAskAgainTakesATokenThatHasComeMeanwhile) {
     EXPECT_EQ(try_lock(1, 0), Outcome::Wait);
     EXPECT_EQ(lock(1, 1), Outcome::Wait);
     const Sent late = sent.front();
@@ -283,7 +283,7 @@ TEST_F(LockNodes, ATryAnsweredBusyTakesATokenThatHasComeMeanwhile) {
     unlock(1, 1);
     sent.push_back(late);
     deliver(); // at node 0, whose hint is the origin
-    EXPECT_EQ(deliver().message.kind, Kind::TryBusy);
+    EXPECT_EQ(deliver().message.kind, Kind::TryLater);
     EXPECT_EQ(try_retry(1, 0), Outcome::Acquired);
 }
 
@@ -299,6 +299,8 @@ TEST_F(LockNodesDeath, ImpossibleMessagesNameTheirInvariant) {
     EXPECT_EXIT(receive(Kind::Return, 1), testing::ExitedWithCode(70), "L9");
     EXPECT_EXIT(receive(Kind::TryGrant, 0), testing::ExitedWithCode(70), "L9");
     EXPECT_EXIT(receive(Kind::TryBusy, 0), testing::ExitedWithCode(70), "L9");
+    EXPECT_EXIT(receive(Kind::TryLater, 0), testing::ExitedWithCode(70), "L9");
+    EXPECT_EXIT(receive(Kind::Kept, 0), testing::ExitedWithCode(70), "L14");
     EXPECT_EXIT(receive(Kind::ReturnAck, 0), testing::ExitedWithCode(70), "L9");
 }
 

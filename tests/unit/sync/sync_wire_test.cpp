@@ -14,7 +14,8 @@ using Bytes = std::array<std::byte, sync_message_bytes_max>;
 
 TEST(SyncWire, LockMessage) {
     Bytes bytes{};
-    const LockMessage message{LockMessageKind::TryRequest, NodeId{3}, NodeId{258}, 513, LockId{0x1122334455667788}};
+    const LockMessage message{LockMessageKind::TryRequest, NodeId{3}, NodeId{258}, 513,
+                              LockId{0x1122334455667788},  true,      0x99aa};
     const std::span<const std::byte> coded(bytes.data(), encode(message, bytes));
     EXPECT_EQ(coded.size(), lock_message_bytes);
     EXPECT_EQ(family_of(coded), SyncFamily::Lock);
@@ -25,18 +26,22 @@ TEST(SyncWire, LockMessage) {
     EXPECT_EQ(back->origin, message.origin);
     EXPECT_EQ(back->sends, message.sends);
     EXPECT_EQ(back->lock, message.lock);
-    EXPECT_FALSE(decode_lock(coded, 258)); // no such node
+    EXPECT_EQ(back->told, message.told);
+    EXPECT_EQ(back->number, message.number);
+    EXPECT_FALSE(decode_lock(coded, 258));        // no such node
+    bytes[lock_message_bytes - 3] = std::byte{2}; // neither true nor false
+    EXPECT_FALSE(decode_lock(coded, 300));
 }
 
-TEST(SyncWire, ReturnAckIsALockMessage) {
+TEST(SyncWire, TryLaterIsTheLastLockMessage) {
     Bytes bytes{};
-    const LockMessage message{LockMessageKind::ReturnAck, NodeId{1}, NodeId{2}, 0, LockId{8}};
+    const LockMessage message{LockMessageKind::TryLater, NodeId{1}, NodeId{2}, 0, LockId{8}};
     const std::span<const std::byte> coded(bytes.data(), encode(message, bytes));
-    EXPECT_EQ(bytes[0], std::byte{7});
+    EXPECT_EQ(bytes[0], std::byte{10});
     EXPECT_EQ(family_of(coded), SyncFamily::Lock);
     const auto back = decode_lock(coded, 3);
     ASSERT_TRUE(back);
-    EXPECT_EQ(back->kind, LockMessageKind::ReturnAck);
+    EXPECT_EQ(back->kind, LockMessageKind::TryLater);
     EXPECT_EQ(back->lock, message.lock);
 }
 
@@ -105,7 +110,7 @@ TEST(SyncWire, OfAllFirstBytesAndLengthsOnlyTheRightOnesAreRead) {
         bytes[0] = static_cast<std::byte>(kind);
         for (std::size_t length = 0; length <= bytes.size(); ++length) {
             const std::span<const std::byte> coded(bytes.data(), length);
-            EXPECT_EQ(decode_lock(coded, 1).has_value(), length == lock_message_bytes && 1 <= kind && kind <= 7);
+            EXPECT_EQ(decode_lock(coded, 1).has_value(), length == lock_message_bytes && 1 <= kind && kind <= 10);
             EXPECT_EQ(decode_condition(coded, 1).has_value(),
                       length == condition_message_bytes && 16 <= kind && kind <= 26);
             const bool arrival_of_nobody = kind == 34;
