@@ -42,6 +42,7 @@ struct PageMessage {
     bool own_only;       ///< WriteRequest, Grant: ownership without write access
     bool have_copy;      ///< WriteRequest: the origin holds a readable copy of `version`
     bool discard;        ///< WriteRequest: the block is being freed, its bytes are not wanted
+    bool climbs;         ///< ReadRequest: it rises along the tree of readers. Invalidate: the next read is to
     NodeId from;         ///< the node that sent this message
     NodeId origin;       ///< the node whose request this is, or answers
     NodeId owner;        ///< Invalidate: the node that wants to write. An ack goes to the node it came from

@@ -10,7 +10,8 @@ constexpr unsigned contents_mask = 3;
 constexpr unsigned flag_own_only = 1U << 2;
 constexpr unsigned flag_have_copy = 1U << 3;
 constexpr unsigned flag_discard = 1U << 4;
-constexpr unsigned flags_known = contents_mask | flag_own_only | flag_have_copy | flag_discard;
+constexpr unsigned flag_climbs = 1U << 5;
+constexpr unsigned flags_known = contents_mask | flag_own_only | flag_have_copy | flag_discard | flag_climbs;
 
 void put(std::span<std::byte> out, std::size_t at, std::uint64_t value, std::size_t bytes) {
     for (std::size_t i = 0; i < bytes; ++i) { out[at + i] = static_cast<std::byte>((value >> (8 * i)) & 0xff); }
@@ -34,6 +35,8 @@ bool is_plausible(const PageMessage &message, unsigned node_count) {
     const bool has_nodes = !message.nodes.empty();
     const bool has_contents = message.contents != Contents::None;
     const bool has_wishes = message.own_only || message.have_copy || message.discard;
+    const bool may_climb = message.kind == PageMessageKind::ReadRequest || message.kind == PageMessageKind::Invalidate;
+    if (message.climbs && !may_climb) { return false; }
     switch (message.kind) {
     case PageMessageKind::ReadReply:
         return has_contents && !has_nodes && !has_wishes;
@@ -57,7 +60,8 @@ bool is_plausible(const PageMessage &message, unsigned node_count) {
 
 std::size_t encode(const PageMessage &message, std::span<std::byte> out) noexcept {
     const unsigned flags = static_cast<unsigned>(message.contents) | (message.own_only ? flag_own_only : 0) |
-                           (message.have_copy ? flag_have_copy : 0) | (message.discard ? flag_discard : 0);
+                           (message.have_copy ? flag_have_copy : 0) | (message.discard ? flag_discard : 0) |
+                           (message.climbs ? flag_climbs : 0);
     put(out, 0, static_cast<unsigned>(message.kind), 1);
     put(out, 1, flags, 1);
     put(out, 2, message.from.value, 2);
@@ -84,6 +88,7 @@ std::optional<PageMessage> decode_page_message(std::span<const std::byte> bytes,
     message.own_only = (flags & flag_own_only) != 0;
     message.have_copy = (flags & flag_have_copy) != 0;
     message.discard = (flags & flag_discard) != 0;
+    message.climbs = (flags & flag_climbs) != 0;
     message.from = NodeId{get_u16(bytes, 2)};
     message.origin = NodeId{get_u16(bytes, 4)};
     message.owner = NodeId{get_u16(bytes, 6)};

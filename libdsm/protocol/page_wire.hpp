@@ -1,7 +1,7 @@
 // Page messages as bytes: one fixed little-endian record, then the encoded nodes. The one place that reads and writes
 // them, and the one to fuzz.
 //
-//   0 kind   1 flags: contents (2 bits), own_only, have_copy, discard   2 from   4 origin   6 owner   8 sends
+//   0 kind   1 flags: contents (2 bits), own_only, have_copy, discard, climbs   2 from   4 origin   6 owner   8 sends
 //   10 count   12 version (4)   16 page (8)   24 nodes, to the end
 #pragma once
 

@@ -28,7 +28,7 @@ void check_not_pinning(const void *address) {
 } // namespace
 
 Coherence::Coherence(Node &node, Engine &engine, SpanFinder &spans, PageHistory &history)
-    : node_(node), engine_(engine), spans_(spans), protocol_(*node.sets), self_(node.topology->self()) {
+    : node_(node), engine_(engine), spans_(spans), protocol_(*node.sets, node.limits), self_(node.topology->self()) {
     engine_.serve(Service::Page, *this);
     engine_.serve(Service::Piece, *this);
     engine_.set_timer_handler(*this);

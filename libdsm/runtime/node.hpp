@@ -10,6 +10,7 @@
 #include "libdsm/memory/shared_region.hpp"
 #include "libdsm/memory/span_cache.hpp"
 #include "libdsm/protocol/node_set.hpp"
+#include "libdsm/protocol/sequential/sequential_protocol.hpp"
 #include "libdsm/runtime/bulk.hpp"
 #include "libdsm/runtime/frame_ledger.hpp"
 #include "libdsm/runtime/page_table.hpp"
@@ -41,7 +42,8 @@ public:
     memory::SharedRegion doorbells;
     memory::SharedRegion rights; ///< mailboxes of the mprotect backend's rights servers
     BulkRoutes bulk;
-    std::uint64_t cache_pages = 0; ///< budget of frames
+    std::uint64_t cache_pages = 0;     ///< budget of frames
+    protocol::SequentialLimits limits; ///< equal in all nodes but for tree_above_nodes, which need not be
 
     // Views of `tables`, made by map_tables().
     WaitSlotTable *wait_slots = nullptr;

@@ -16,14 +16,19 @@ namespace {
 
 constexpr std::array known_names = {"DSM_FAULT",        "DSM_BULK",         "DSM_PROGRESS", "DSM_RANKS_PER_NODE",
                                     "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE", "DSM_CACHE",    "DSM_TIMEOUT",
-                                    "DSM_LOG",          "DSM_CORE"};
+                                    "DSM_LOG",          "DSM_CORE",         "DSM_TRACE",    "DSM_TRACE_SIZE",
+                                    "DSM_READ_TREE"};
 
 constexpr std::size_t segment_bytes_min = std::size_t{64} << 20;
 constexpr std::size_t segment_bytes_max = std::size_t{16} << 40;
 constexpr std::size_t area_bytes = std::size_t{2} << 20;
 constexpr std::size_t cache_bytes_min = std::size_t{64} << 10;
 constexpr double timeout_s_max = 1e6;
+constexpr std::size_t trace_bytes_min = std::size_t{64} << 10;
+constexpr std::size_t trace_bytes_max = std::size_t{1} << 40;
+constexpr std::size_t path_bytes_max = 4000;
 constexpr int ranks_per_node_max = 4096;
+constexpr int read_tree_nodes_max = 16384;
 
 /// Collects the first complaint while the variables are read one by one.
 class Reader {
@@ -96,6 +101,16 @@ public:
             return;
         }
         value = parsed;
+    }
+
+    void path(const char *name, std::string &value) {
+        const char *text = std::getenv(name);
+        if (text == nullptr) { return; }
+        if (*text == '\0' || std::strlen(text) > path_bytes_max) {
+            complain(name, text, "the path of a file to be made, to which the number of the rank is added");
+            return;
+        }
+        value = text;
     }
 
     void log_levels(const char *name, LogLevels &levels) {
@@ -178,6 +193,9 @@ OptionsResult read_options() {
     reader.address("DSM_SEGMENT_BASE", options.segment_base);
     reader.bytes("DSM_CACHE", cache_bytes_min, segment_bytes_max, 4096, options.cache_bytes);
     reader.number("DSM_TIMEOUT", 0, timeout_s_max, "seconds from 0 (never) to 1000000", options.timeout_s);
+    reader.path("DSM_TRACE", options.trace_file);
+    reader.bytes("DSM_TRACE_SIZE", trace_bytes_min, trace_bytes_max, 4096, options.trace_bytes);
+    reader.whole_number("DSM_READ_TREE", 1, read_tree_nodes_max, options.tree_above_nodes);
     result.unknown_names = unknown_names();
     return result;
 }

@@ -25,6 +25,9 @@ struct Options {
     std::size_t cache_bytes = 0;                      ///< frames of a node; 0: chosen from the host's memory
     double timeout_s = 60;                            ///< a peer's silence that ends the job; 0: never
     CoreChoice core = CoreChoice::none;
+    int tree_above_nodes = 32;                      ///< in jobs of more nodes reads climb a tree
+    std::string trace_file;                         ///< ".RANK" is added; empty: no trace
+    std::size_t trace_bytes = std::size_t{1} << 30; ///< of a rank's trace
     LogLevels log = log_levels_of(LogLevel::warn);
 };
 

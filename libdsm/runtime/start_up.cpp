@@ -205,6 +205,7 @@ void form_node(Node &node, Topology &topology, transport::Transport &transport, 
         node.doorbells = memory::SharedRegion();
     }
     node.cache_pages = cache_pages_of(options, topology);
+    node.limits.tree_above_nodes = static_cast<std::uint16_t>(options.tree_above_nodes);
     node.map_tables();
 }
 

@@ -1,7 +1,7 @@
 // dsm_simulate: runs simulated jobs of sequential memory, one per seed, until one fails or all have ended.
 //
-//   dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--bug NAME] [--expect-failure] [--trace] [--trace-last
-//   K]
+//   dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--read-fan-out F] [--bug NAME] [--expect-failure]
+//                [--trace] [--trace-last K]
 #include "libdsm/base/check.hpp"
 #include "tests/simulation/simulation.hpp"
 
@@ -56,6 +56,8 @@ void replay() {
                                        std::to_string(options.simulation.nodes),
                                        "--pages",
                                        std::to_string(options.simulation.pages),
+                                       "--read-fan-out",
+                                       std::to_string(options.simulation.read_fan_out),
                                        "--trace",
                                        "--trace-last",
                                        std::to_string(trace_lines_at_failure)};
@@ -83,8 +85,8 @@ void replay() {
 void on_broken_check(int /*exit_code*/) { end_with_failure("a check in the protocol, see above"); }
 
 [[noreturn]] void usage() {
-    std::fprintf(stderr, "dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--bug NAME] [--expect-failure] "
-                         "[--pins-in-any-order] "
+    std::fprintf(stderr, "dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--read-fan-out F] [--bug NAME] "
+                         "[--expect-failure] [--pins-in-any-order] "
                          "[--trace] [--trace-last K]\nbugs:");
     for (const auto &[name, mutation] : mutations_by_name()) { std::fprintf(stderr, " %s", name.c_str()); }
     std::fprintf(stderr, "\n");
@@ -115,6 +117,8 @@ void parse(int argc, char **argv) {
             options.simulation.nodes = static_cast<unsigned>(number_of(value()));
         } else if (name == "--pages") {
             options.simulation.pages = static_cast<unsigned>(number_of(value()));
+        } else if (name == "--read-fan-out") {
+            options.simulation.read_fan_out = static_cast<unsigned>(number_of(value()));
         } else if (name == "--bug") {
             options.bug = value();
         } else if (name == "--expect-failure") {
@@ -140,6 +144,9 @@ void add(SimulationResult &sum, const SimulationResult &one) {
     sum.evictions += one.evictions;
     sum.abandoned_waits += one.abandoned_waits;
     sum.frames_sent += one.frames_sent;
+    sum.tree.climbs += one.tree.climbs;
+    sum.tree.served_by_readers += one.tree.served_by_readers;
+    sum.tree.second_invalidations += one.tree.second_invalidations;
     for (std::size_t i = 0; i < sum.messages_sent.size(); ++i) { sum.messages_sent[i] += one.messages_sent[i]; }
 }
 
@@ -149,6 +156,8 @@ void print(const SimulationResult &sum) {
         "%llu seeds, %llu steps, %llu accesses, %llu evictions, %llu frees, %llu abandoned waits, %llu frames sent\n",
         number(options.count), number(sum.steps), number(sum.accesses), number(sum.evictions), number(sum.frees),
         number(sum.abandoned_waits), number(sum.frames_sent));
+    std::printf("%llu reads climbed, %llu copies came from readers, %llu invalidations reached a relay\n",
+                number(sum.tree.climbs), number(sum.tree.served_by_readers), number(sum.tree.second_invalidations));
     for (unsigned kind = 1; kind < sum.messages_sent.size(); ++kind) {
         std::printf("  %-14s %llu\n", dsm::protocol::name_of(static_cast<PageMessageKind>(kind)),
                     number(sum.messages_sent[kind]));

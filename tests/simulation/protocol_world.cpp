@@ -1,11 +1,10 @@
-// Effects on frames and on the network, and the invariants.
+// Events, and their effects on frames and on the network.
 #include "tests/simulation/protocol_world.hpp"
 
 namespace dsm::protocol_test {
 using namespace dsm::protocol;
 
 namespace {
-constexpr unsigned nodes_checked_always = 64;
 /// What a file holds of a page.
 constexpr Words contents_of_file{1, 0};
 constexpr Words garbage{0xdeadbeefdeadbeef, 0xdeadbeefdeadbeef};
@@ -29,6 +28,9 @@ public:
         if (message.kind == PageMessageKind::WriteRequest && message.sends > world_.options_->nodes - 1) {
             world_.fail("S7 a write request was sent on more than N - 1 times");
         }
+        if (message.climbs && message.kind == PageMessageKind::ReadRequest && message.sends > 0) {
+            world_.fail("S7 a read that climbs was sent on");
+        }
         if (message.kind == PageMessageKind::ReadRequest && message.sends > world_.options_->nodes) {
             world_.fail("S7 a read request was sent on more than N times");
         }
@@ -41,6 +43,8 @@ public:
             ++world_.frames_sent;
         }
         ++world_.messages_sent[static_cast<unsigned>(message.kind)];
+        world_.tree.climbs += message.kind == PageMessageKind::ReadRequest && message.climbs ? 1 : 0;
+        world_.tree.served_by_readers += message.kind == PageMessageKind::ReadReply && !owns(entry_.state) ? 1 : 0;
         if (world_.trace != nullptr) {
             world_.note(node_, page_, "  sends to " + std::to_string(to.value) + ": " + text(message));
         }
@@ -217,6 +221,8 @@ void World::deliver(std::size_t packet_index, TimeUs now_us) {
         at(node, page).frame = packet.words;
         at(node, page).has_frame = true;
     }
+    const bool relays = has(at(node, page).state, Flag::Relaying);
+    tree.second_invalidations += message->kind == PageMessageKind::Invalidate && relays ? 1 : 0;
     run(node, page, trace == nullptr ? std::string() : "receives " + Effects::text(*message),
         [&](auto &machine, auto &state, auto in, auto &effects) {
             machine.on_message(state, in, *message, now_us, effects);
@@ -264,102 +270,6 @@ unsigned World::frames_of(unsigned node) const {
     return frames;
 }
 
-void World::check_page(unsigned page) {
-    const unsigned checks_every =
-        1 + options_->nodes / nodes_checked_always; // A check costs as much as there are nodes.
-    if (!failure_.empty() || ++events_ % checks_every != 0) { return; }
-    check_page_now(page);
-}
-
-void World::check_page_now(unsigned page) {
-    check_owner(page);
-    check_copies(page);
-    check_hints(page);
-}
-
-/// S3 (one owner or one ownership under way), S10.
-void World::check_owner(unsigned page) {
-    const PageState &at_home = at(home(page), page).state;
-    unsigned owners = is_initialised(at_home) && !has(at_home, Flag::InFile) ? 0 : 1; // The file stands for one, S12.
-    for (const Packet &packet : network) {
-        owners += packet.page() == page && packet.kind() == PageMessageKind::Grant ? 1 : 0;
-    }
-    for (unsigned node = 0; node < options_->nodes; ++node) {
-        const NodePage &entry = at(node, page);
-        if (!owns(entry.state)) { continue; }
-        ++owners;
-        if (has(entry.state, Flag::Freeing)) { continue; } // Its bytes are not wanted any more.
-        if (is_zero(entry.state)) {
-            if (last_written_[page] != Words{}) { fail("S10 a written page counts as zero" + where(node, page)); }
-        } else if (!entry.has_frame || entry.frame != last_written_[page]) {
-            fail("S10 the owner's frame is not the last write" + where(node, page));
-        }
-    }
-    if (owners != 1) { fail("S3 " + std::to_string(owners) + " owners" + where(0, page)); }
-}
-
-/// S1, S2, S4.
-void World::check_copies(unsigned page) {
-    unsigned writers = 0;
-    unsigned with_access = 0;
-    const NodePage *settled_owner = nullptr;
-    for (unsigned node = 0; node < options_->nodes; ++node) {
-        const NodePage &entry = at(node, page);
-        writers += entry.state.access == Access::Write ? 1 : 0;
-        with_access += entry.state.access != Access::None ? 1 : 0;
-        if (owns(entry.state) && entry.state.pending == Pending::None) { settled_owner = &entry; }
-        if (entry.state.access != Access::None && (!entry.has_frame || entry.frame != last_written_[page])) {
-            fail("S2 a readable copy is not the last write" + where(node, page));
-        }
-    }
-    if (writers > 1 || (writers == 1 && with_access > 1)) { fail("S1 a writer is not alone" + where(0, page)); }
-    if (settled_owner == nullptr) { return; }
-    for (unsigned node = 0; node < options_->nodes; ++node) {
-        const PageState &state = at(node, page).state;
-        if (state.access == Access::Read && !owns(state) &&
-            !settled_owner->state.copyset.contains(NodeId{static_cast<std::uint16_t>(node)}, *pool_)) {
-            fail("S4 a copy is missing in the copyset" + where(node, page));
-        }
-    }
-}
-
-/// S3: hints are free of cycles and end at the owner or at a node whose write request is on its way.
-void World::check_hints(unsigned page) {
-    for (unsigned start = 0; start < options_->nodes; ++start) {
-        unsigned node = start;
-        for (unsigned hops = 0;; ++hops) {
-            const PageState &state = at(node, page).state;
-            const bool is_end = is_initialised(state) ? owns(state) || state.pending == Pending::Write ||
-                                                            state.pending == Pending::Own || has(state, Flag::InFile)
-                                                      : node == home(page);
-            if (is_end) { break; }
-            if (hops > options_->nodes) { return fail("S3 hints run in a circle" + where(start, page)); }
-            node = is_initialised(state) ? state.hint.value : home(page);
-        }
-    }
-}
-
-void World::check_quiet() {
-    if (!network.empty()) { return; }
-    bool are_sets_small = true;
-    for (unsigned page = 0; page < options_->pages; ++page) {
-        check_page_now(page);
-        for (unsigned node = 0; node < options_->nodes; ++node) {
-            const PageState &state = at(node, page).state;
-            are_sets_small = are_sets_small && state.copyset.count() <= NodeSet::inline_max;
-            if (!is_initialised(state)) { continue; }
-            if (state.pending != Pending::None) { fail("deadlock: a request is never answered" + where(node, page)); }
-            if (!state.readers.empty() || state.next != no_node) {
-                fail("deadlock: a request is deferred for ever" + where(node, page));
-            }
-            if (has(state, Flag::Relaying) || state.acks_left != 0) {
-                fail("deadlock: an acknowledgement is missing" + where(node, page));
-            }
-        }
-    }
-    if (are_sets_small && failure_.empty() && pool_->chunks_in_use() != 0) { fail("K3 chunks of sets are lost"); }
-}
-
 const std::map<std::string, Mutation> &mutations_by_name() {
     static const std::map<std::string, Mutation> names{
         {"ack-without-dropping", Mutation::AckWithoutDropping},
@@ -375,6 +285,12 @@ const std::map<std::string, Mutation> &mutations_by_name() {
         {"ignore-pin-at-copy", Mutation::IgnorePinAtCopy},
         {"ignore-pin-at-owner", Mutation::IgnorePinAtOwner},
         {"ask-while-pinned", Mutation::AskWhilePinned},
+        {"served-lost-at-grant", Mutation::ServedLostAtGrant},
+        {"served-lost-at-invalidation", Mutation::ServedLostAtInvalidation},
+        {"served-lost-at-eviction", Mutation::ServedLostAtEviction},
+        {"relay-acks-before-served", Mutation::RelayAcksBeforeServed},
+        {"chasers-join", Mutation::ChasersJoin},
+        {"second-invalidate-lost", Mutation::SecondInvalidateLost},
     };
     return names;
 }

@@ -128,6 +128,12 @@ public:
     std::array<std::uint64_t, 9> messages_sent{}; ///< by kind
     std::uint64_t frames_sent = 0;
     unsigned frees_done = 0;
+    /// How often something of the tree of readers happened.
+    struct TreeCounts {
+        std::uint64_t climbs = 0;               ///< reads that rose
+        std::uint64_t served_by_readers = 0;    ///< copies that a node got from one that does not own
+        std::uint64_t second_invalidations = 0; ///< that came to a node which relayed already
+    } tree;
 
 private:
     class Effects;
@@ -138,7 +144,9 @@ private:
     void check_page_now(unsigned page);
     void check_owner(unsigned page);
     void check_copies(unsigned page);
+    void check_reach(unsigned page, unsigned owner);
     void check_hints(unsigned page);
+    [[nodiscard]] bool will_install(unsigned node, unsigned page) const;
     [[nodiscard]] std::string where(unsigned node, unsigned page) const;
 
     std::shared_ptr<const WorldOptions> options_;

@@ -31,6 +31,10 @@ WorldOptions Simulation::world_options(const SimulationOptions &options, Random 
     world.limits.residence_doublings = static_cast<std::uint8_t>(random.below(5));
     world.limits.access_wait_us = random.between(100, 5'000);
     world.mutation = options.mutation;
+    // In two seeds of three reads climb, however small the job is; in a large one they always do.
+    world.limits.read_fan_out = static_cast<std::uint16_t>(random.between(1, 3));
+    if (!random.one_in(3)) { world.limits.tree_above_nodes = 1; }
+    if (options.read_fan_out != 0) { world.limits.read_fan_out = static_cast<std::uint16_t>(options.read_fan_out); }
     return world;
 }
 
@@ -85,6 +89,7 @@ SimulationResult Simulation::run() {
     result_.frees = world_.frees_done;
     result_.messages_sent = world_.messages_sent;
     result_.frames_sent = world_.frames_sent;
+    result_.tree = world_.tree;
     return result_;
 }
 

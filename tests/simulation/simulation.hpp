@@ -13,6 +13,7 @@ struct SimulationOptions {
     std::uint64_t seed = 1;
     unsigned nodes = 0;             ///< 0: 3 to 16, as the seed says
     unsigned pages = 0;             ///< 0: 1 to 3
+    unsigned read_fan_out = 0;      ///< of the tree that reads climb; 0: 1 to 3
     bool pins_in_any_order = false; ///< a planted bug of the program's side: pages are pinned as they come
     protocol::Mutation mutation = protocol::Mutation::None;
 };
@@ -27,6 +28,7 @@ struct SimulationResult {
     std::uint64_t evictions = 0;
     std::uint64_t abandoned_waits = 0;
     std::uint64_t pins = 0;
+    World::TreeCounts tree;
 };
 
 class Simulation {

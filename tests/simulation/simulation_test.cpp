@@ -36,12 +36,18 @@ TEST(Simulation, EverythingHappensSometimes) {
         sum.frees += result.frees;
         sum.evictions += result.evictions;
         sum.abandoned_waits += result.abandoned_waits;
+        sum.tree.climbs += result.tree.climbs;
+        sum.tree.served_by_readers += result.tree.served_by_readers;
+        sum.tree.second_invalidations += result.tree.second_invalidations;
         for (std::size_t i = 0; i < sum.messages_sent.size(); ++i) { sum.messages_sent[i] += result.messages_sent[i]; }
     }
     EXPECT_GT(sum.accesses, 10'000U);
     EXPECT_GT(sum.frees, 0U);
     EXPECT_GT(sum.evictions, 1'000U);
     EXPECT_GT(sum.abandoned_waits, 0U);
+    EXPECT_GT(sum.tree.climbs, 1'000U);
+    EXPECT_GT(sum.tree.served_by_readers, 1'000U);
+    EXPECT_GT(sum.tree.second_invalidations, 10U);
     for (std::size_t kind = 1; kind < sum.messages_sent.size(); ++kind) {
         EXPECT_GT(sum.messages_sent[kind], 0U) << kind;
     }

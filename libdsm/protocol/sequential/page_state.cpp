@@ -82,7 +82,7 @@ std::size_t describe(const PageState &state, char *buffer, std::size_t bytes) no
     return written(
         std::snprintf(buffer, bytes,
                       "access %s, pending %s%s%s%s%s%s%s%s%s%s%s%s%s, hint %d, next %d, version %u, copyset %u, "
-                      "readers deferred %u, acks left %u, stay %u, pins %u",
+                      "readers deferred %u, acks left %u, stay %u, pins %u%s",
                       name_of(state.access), name_of(state.pending), flag(Flag::Owns, ", owns"),
                       flag(Flag::Zero, ", zero"), flag(Flag::Dropped, ", dropped"), flag(Flag::ReadLost, ", read lost"),
                       flag(Flag::WantedBack, ", wanted back"), flag(Flag::Evicting, ", evicting"),
@@ -90,19 +90,20 @@ std::size_t describe(const PageState &state, char *buffer, std::size_t bytes) no
                       flag(Flag::Awaited, ", awaited"), flag(Flag::Freeing, ", freeing"),
                       flag(Flag::FreeWanted, ", free wanted"), flag(Flag::InFile, ", in file"), state.hint.value,
                       state.next == no_node ? -1 : int{state.next.value}, state.version.value, state.copyset.count(),
-                      state.readers.count(), state.acks_left, static_cast<unsigned>(state.stay), state.pins),
+                      state.readers.count(), state.acks_left, static_cast<unsigned>(state.stay), state.pins,
+                      word_if(state.reads_climb, ", reads climb")),
         bytes);
 }
 
 std::size_t describe(const PageMessage &message, char *buffer, std::size_t bytes) noexcept {
     return written(std::snprintf(buffer, bytes,
-                                 "%s page %llu from %u origin %u%s%s%s, contents %s, version %u, sends %u, count %u, "
+                                 "%s page %llu from %u origin %u%s%s%s%s, contents %s, version %u, sends %u, count %u, "
                                  "nodes %zu bytes",
                                  name_of(message.kind), static_cast<unsigned long long>(message.page.value),
                                  message.from.value, message.origin.value, word_if(message.own_only, ", own only"),
                                  word_if(message.have_copy, ", has copy"), word_if(message.discard, ", discard"),
-                                 name_of(message.contents), message.version.value, message.sends, message.count,
-                                 message.nodes.size()),
+                                 word_if(message.climbs, ", climbs"), name_of(message.contents), message.version.value,
+                                 message.sends, message.count, message.nodes.size()),
                    bytes);
 }
 

@@ -30,7 +30,7 @@ struct PageState {
     TimeUs moved_at_us;   ///< when the page last came, was first mapped after coming, was taken away or was asked for
     Version version;      ///< of the copy held here; at the owner the newest (S5)
     Version next_version; ///< of `next`'s copy when it asked
-    NodeSet copyset;      ///< nodes that may hold a read copy, never this one; empty unless owner (S4)
+    NodeSet copyset;      ///< owner: nodes that may hold a copy; else: whom this node served (S4). Never itself
     NodeSet readers;      ///< nodes whose read requests are deferred here
     NodeId hint;          ///< probable owner; this node itself while it owns or asks and `next` is none (S3)
     NodeId next;          ///< the node whose write request is deferred here, or no_node
@@ -44,7 +44,7 @@ struct PageState {
     Stay stay;                   ///< what holds deferred requests back
     std::uint8_t pins;           ///< holders of a pin (S11)
     std::uint8_t stay_doublings; ///< the page stays the residence time, doubled this often
-    std::uint8_t reserved;
+    bool reads_climb;            ///< the next read rises along the tree instead of following the hint (S13)
 };
 static_assert(std::is_trivially_copyable_v<PageState> && sizeof(PageState) == 64);
 
@@ -54,7 +54,7 @@ constexpr unsigned pins_max = 0xff;
 enum class Flag : std::uint16_t {
     Initialised = 1 << 0,
     Owns = 1 << 1,
-    Zero = 1 << 2,        ///< owner: the page has never been written
+    Zero = 1 << 2,        ///< the page, or without ownership the copy held here, has never been written
     Dropped = 1 << 3,     ///< pending Read: an invalidation came, so the reply is to be thrown away (rule 2)
     ReadLost = 1 << 4,    ///< a copy was taken away before the local thread had mapped it: ask for ownership next
     WantedBack = 1 << 5,  ///< home, pending Read or pinned: a TakeBack came (rule 11)

@@ -1,12 +1,22 @@
 // Taking copies away: directly while they are few, beyond that along a tree whose relays acknowledge for their parts.
 //
 //   O --Invalidate, part--> relay --Invalidate, part--> ... , and back: InvalidateAck with the number of nodes done
+//
+// A copy that served others relays to them too, and acknowledges after them. So a node may be told twice of the same
+// invalidation, by who served it and by the owner's part. While it relays for the first it answers the second at once,
+// and what the second brings joins the relay under way: the owner waits for the first answer as well.
 #include "libdsm/protocol/sequential/sequential_step.hpp"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace dsm::protocol {
+namespace {
+
+constexpr unsigned acks_max = 0xffff;
+
+} // namespace
 
 /// The owner has write pending: every copy must go. Ends with complete_write(), now or at the last acknowledgement.
 void SequentialStep::invalidate_copies() {
@@ -18,7 +28,7 @@ void SequentialStep::invalidate_copies() {
     state_.copyset.copy_to(nodes, pool_);
     state_.copyset.clear(pool_);
     state_.acks_left = static_cast<std::uint16_t>(count);
-    send_invalidations(nodes, count, context_.self);
+    send_invalidations(nodes, count, context_.self, is_crowd(count));
     if (mutates(Mutation::WriteBeforeAcks)) {
         state_.acks_left = 0;
         complete_write();
@@ -26,7 +36,7 @@ void SequentialStep::invalidate_copies() {
 }
 
 /// Splits the nodes into at most fan_out parts of rising numbers; the first of a part relays to the rest of it.
-void SequentialStep::send_invalidations(const NodeBits &nodes, unsigned count, NodeId owner) {
+void SequentialStep::send_invalidations(const NodeBits &nodes, unsigned count, NodeId owner, bool is_popular) {
     const unsigned parts = std::min<unsigned>(count, protocol_.limits_.fan_out);
     std::array<std::byte, encoded_nodes_bytes_max> encoded;
     NodeId first = nodes.first_from(0);
@@ -35,40 +45,55 @@ void SequentialStep::send_invalidations(const NodeBits &nodes, unsigned count, N
         for (unsigned left = count / parts + (part < count % parts ? 1 : 0); left > 0; --left) {
             end = nodes.first_from(end).value + 1U;
         }
-        const std::size_t used = nodes.encode(first.value + 1U, end, encoded);
-        send_invalidate(first, owner, std::span(encoded).first(used));
+        PageMessage invalidate = message_of(PageMessageKind::Invalidate);
+        invalidate.owner = owner;
+        invalidate.climbs = is_popular;
+        invalidate.nodes = std::span(encoded).first(nodes.encode(first.value + 1U, end, encoded));
+        effects_.send(first, invalidate);
         first = nodes.first_from(end);
     }
 }
 
-void SequentialStep::send_invalidate(NodeId to, NodeId owner, std::span<const std::byte> nodes) {
-    PageMessage invalidate = message_of(PageMessageKind::Invalidate);
-    invalidate.owner = owner;
-    invalidate.nodes = nodes;
-    effects_.send(to, invalidate);
-}
-
-/// Acknowledged at once in every state (rule 1), unless a pin delays it (rule 14) or others of the part are to answer.
+/// Acknowledged at once in every state (rule 1), unless a pin delays it (rule 14) or others are to answer first: those
+/// of the part, and those whom this node served, even if it has no copy any more.
 void SequentialStep::on_invalidate(const PageMessage &message) {
     DSM_CHECK(!is(Flag::Owns) && message.owner != context_.self, "S1 an owner is not invalidated", subject());
-    DSM_CHECK(!is(Flag::Relaying), "S8 one invalidation at a time", subject());
     if (state_.pending == Pending::Read) { set(Flag::Dropped); }
     DSM_CHECK(!is_pinned() || state_.pending == Pending::None || mutates(Mutation::AskWhilePinned),
               "S11 who pins a copy has asked for nothing", subject());
-    const bool is_delayed = is_pinned() && state_.pending == Pending::None && !mutates(Mutation::IgnorePinAtCopy);
-    if (!is_delayed && !mutates(Mutation::AckWithoutDropping)) { drop_copy(); }
-    NodeBits part;
-    const bool is_valid = part.decode(message.nodes, context_.node_count);
-    DSM_CHECK(is_valid && !part.contains(context_.self), "an invalidation names other nodes of the job", subject());
-    const unsigned others = message.nodes.empty() ? 0 : part.count();
-    if (others == 0 && !is_delayed) { return acknowledge(message.from, 1); }
+    const bool is_kept = is_pinned() && state_.pending == Pending::None && !mutates(Mutation::IgnorePinAtCopy);
+    const bool is_newly_kept = is_kept && !is(Flag::PinDelays);
+    if (!is_kept && !mutates(Mutation::AckWithoutDropping)) { drop_copy(); }
+    NodeBits nodes;
+    const bool is_valid = nodes.decode(message.nodes, context_.node_count);
+    DSM_CHECK(is_valid && !nodes.contains(context_.self), "an invalidation names other nodes of the job", subject());
+    const unsigned part_count = message.nodes.empty() ? 0 : nodes.count();
+    if (mutates(Mutation::SecondInvalidateLost) && is(Flag::Relaying)) {
+        return acknowledge(message.from, part_count + 1);
+    }
+    const bool is_popular = message.climbs || is_crowd(state_.copyset.count());
+    state_.reads_climb = is_popular && !is_home();
+    state_.copyset.erase(message.owner, pool_); // A reader that was served here and owns the page now.
+    const bool has_served = !state_.copyset.empty() && !mutates(Mutation::ServedLostAtInvalidation);
+    if (has_served) { state_.copyset.copy_to(nodes, pool_); }
+    state_.copyset.clear(pool_);
+    const unsigned count = has_served ? nodes.count() : part_count;
+    if (is_newly_kept) { set(Flag::PinDelays); }
+    if (count > 0) { send_invalidations(nodes, count, message.owner, is_popular); }
+    relay(message.from, part_count, count + (is_newly_kept ? 1 : 0));
+}
+
+/// Answers the parent for this node and its part, at once or when so many acknowledgements have come.
+void SequentialStep::relay(NodeId parent, unsigned part_count, unsigned acks_to_come) {
+    DSM_CHECK(acks_to_come + state_.acks_left <= acks_max, "S8 the nodes of an invalidation can be counted", subject());
+    const bool is_second = is(Flag::Relaying);
+    state_.acks_left = static_cast<std::uint16_t>(state_.acks_left + acks_to_come);
+    if (is_second || acks_to_come == 0) { return acknowledge(parent, part_count + 1); }
     set(Flag::Relaying);
-    set(Flag::PinDelays, is_delayed);
-    state_.relay_parent = message.from;
-    state_.relay_count = static_cast<std::uint16_t>(others + 1);
-    state_.acks_left = static_cast<std::uint16_t>(others + (is_delayed ? 1 : 0));
-    if (others > 0) { send_invalidations(part, others, message.owner); }
-    if (mutates(Mutation::RelayAcksEarly)) { acknowledge(message.from, state_.relay_count); }
+    state_.relay_parent = parent;
+    state_.relay_count = static_cast<std::uint16_t>(part_count + 1);
+    const bool only_served = mutates(Mutation::RelayAcksBeforeServed) && part_count == 0 && !is(Flag::PinDelays);
+    if (mutates(Mutation::RelayAcksEarly) || only_served) { acknowledge(parent, std::exchange(state_.relay_count, 0)); }
 }
 
 /// A copy, if there is one, ceases to be. The hint stays (rule 8).
@@ -108,7 +133,7 @@ void SequentialStep::finish_relay() {
     set(Flag::Relaying, false);
     state_.relay_parent = no_node;
     state_.relay_count = 0;
-    if (!mutates(Mutation::RelayAcksEarly)) { acknowledge(parent, count); }
+    if (count > 0) { acknowledge(parent, count); } // 0: a planted bug has done it.
 }
 
 } // namespace dsm::protocol

@@ -62,6 +62,8 @@ SequentialStep::SequentialStep(const SequentialProtocol &protocol, PageState &st
     set(Flag::Owns, is_home() && !context.in_file);
     set(Flag::Zero, is_home() && !context.in_file);
     set(Flag::InFile, is_home() && context.in_file);
+    // Of a first-touch page the first read says which node is to own it, so it must come from that node itself.
+    state_.reads_climb = has_tree() && !is_home() && !context.first_touch;
 }
 
 void SequentialStep::enter(Access access, Pending pending) {
@@ -79,6 +81,7 @@ void SequentialStep::lower_access(Access access) {
     if (state_.access <= access) { return; }
     effects_.restrict_access(access);
     enter(access, state_.pending);
+    if (access == Access::None && !is(Flag::Owns)) { set(Flag::Zero, false); } // It was said of the copy.
 }
 
 PageMessage SequentialStep::message_of(PageMessageKind kind) const {
@@ -168,7 +171,8 @@ Eviction SequentialStep::on_evict() {
             lower_access(Access::None);
             effects_.drop_frame();
         }
-        return Eviction::Dropped;
+        if (mutates(Mutation::ServedLostAtEviction) && !is(Flag::Owns)) { state_.copyset.clear(pool_); }
+        return Eviction::Dropped; // Whom it served stays known: their copies are still there (S4).
     }
     if (mutates(Mutation::EvictOwnedPage)) {
         lower_access(Access::None);

@@ -11,15 +11,18 @@
 //   S3  at most one owner, one ownership in flight, or one of both; hints are free of cycles and end at the owner or at
 //   a
 //       node whose write request is on its way
-//   S4  the owner's copyset has every other node with a copy, or with a copy on its way to it
+//   S4  the owner's copyset, those whom its nodes served, and so on, are every other node with a copy, or with a copy
+//       on its way to it
 //   S5  a grant without bytes finds a copy of the owner's version; bytes never reach a node that has access
 //   S6  one request per node and page; an answer finds the request that it answers
-//   S7  a write request is sent on at most N - 1 times and never comes back to its origin; a read at most N times
+//   S7  a write request is sent on at most N - 1 times and never comes back to its origin; a read at most N times; a
+//       read that climbs is never sent on
 //   S8  one invalidation at a time per page, at the owner; nobody both owns and relays
 //   S9  an owner that has write pending, or whose local thread has not had its turn, serves nobody
 //   S10 an owned page that has been written has its bytes in the owner's frame
 //   S11 a pinned page keeps its access; a node that pins a page and does not own it has asked for nothing
 //   S12 a page that is in a file has no owner but the file; only its home waits for it, once
+//   S13 who does not own serves its children in the tree alone, and they alone wait for its own read
 #pragma once
 
 #include "libdsm/protocol/node_set.hpp"
@@ -36,6 +39,8 @@ struct SequentialLimits {
     std::uint32_t residence_us = 10;       ///< how long a page that has been mapped stays; 0: not at all
     std::uint8_t residence_doublings = 4;  ///< at most, for a page that took long to come
     std::uint32_t access_wait_us = 10'000; ///< how long a page waits for on_accessed() before others are served
+    std::uint16_t read_fan_out = 6;        ///< children of a node in the tree of readers; > 0
+    std::uint16_t tree_above_nodes = 32;   ///< reads climb in jobs of more nodes only
 };
 
 /// Faults put into the protocol by the tests of the tests; None in every program.
@@ -54,6 +59,12 @@ enum class Mutation : std::uint8_t {
     IgnorePinAtCopy,
     IgnorePinAtOwner,
     AskWhilePinned,
+    ServedLostAtGrant,
+    ServedLostAtInvalidation,
+    ServedLostAtEviction,
+    RelayAcksBeforeServed,
+    ChasersJoin,
+    SecondInvalidateLost,
 };
 
 /// What became of the wish to drop a page's frame.

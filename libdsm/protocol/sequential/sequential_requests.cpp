@@ -27,8 +27,7 @@ void SequentialStep::on_fault(Access wanted, bool is_awaited) {
         return complete_own(); // A page never written: zeros are made here.
     }
     if (wanted == Access::Write) { return ask_write(false); }
-    if (is(Flag::ReadLost)) { return ask_own(); }
-    ask_read();
+    ask_to_read();
 }
 
 /// How long the page stays this time: about as long as it took to come.
@@ -42,9 +41,17 @@ void SequentialStep::note_journey() {
     state_.stay_doublings = doublings;
 }
 
+/// A copy, for local threads or for children in the tree; the ownership if the last copy was lost unused (rule 9).
+void SequentialStep::ask_to_read() {
+    if (is(Flag::ReadLost)) { return ask_own(); }
+    ask_read();
+}
+
 void SequentialStep::ask_read() {
+    PageMessage request = message_of(PageMessageKind::ReadRequest);
+    request.climbs = state_.reads_climb;
     enter(state_.access, Pending::Read);
-    effects_.send(state_.hint, message_of(PageMessageKind::ReadRequest));
+    effects_.send(request.climbs ? parent_of(context_.self) : state_.hint, request);
 }
 
 void SequentialStep::ask_write(bool discard) {
@@ -82,6 +89,7 @@ void SequentialStep::on_read_reply(const PageMessage &message) {
     }
     set(Flag::Dropped, false);
     if (message.contents == Contents::Zero) { effects_.zero_frame(); }
+    set(Flag::Zero, message.contents == Contents::Zero);
     state_.version = message.version;
     enter(Access::Read, Pending::None);
     effects_.grant_access(Access::Read);
@@ -109,6 +117,8 @@ void SequentialStep::on_grant(const PageMessage &message) {
     set(Flag::Owns);
     set(Flag::Zero, message.contents == Contents::Zero);
     state_.version = message.version;
+    // Whom this node served as a reader joins those whom the last owner knew (S4).
+    if (mutates(Mutation::ServedLostAtGrant)) { state_.copyset.clear(pool_); }
     const bool is_valid = state_.copyset.decode(message.nodes, context_.node_count, pool_);
     DSM_CHECK(is_valid, "a grant names nodes of the job", subject());
     state_.copyset.erase(context_.self, pool_);

@@ -39,7 +39,8 @@ TimeUs SequentialStep::held_until_us() const {
 
 /// Serves what is deferred: the reads, then the one write. Or asks to be stepped when it may.
 void SequentialStep::serve_when_due() {
-    if (!is(Flag::Owns) || state_.pending != Pending::None || !has_deferred()) { return; }
+    if (state_.pending != Pending::None || !has_deferred()) { return; }
+    if (!is(Flag::Owns)) { return serve_children(); }
     if (is_pinned() && !mutates(Mutation::IgnorePinAtOwner)) { return; } // The last unpin comes back to it.
     if (is_held()) { return effects_.set_timer(held_until_us()); }
     NodeSet readers = state_.readers.take();
@@ -63,6 +64,8 @@ void SequentialStep::on_read_request(const PageMessage &message) {
     DSM_CHECK(message.origin != context_.self, "S7 a request never comes back", subject());
     if (defers()) { return defer_read(message.origin); }
     if (is(Flag::Owns)) { return serve_read(message.origin); }
+    if (message.climbs) { return serve_or_join(message.origin); }
+    if (mutates(Mutation::ChasersJoin) && state_.pending == Pending::Read) { return join(message.origin); }
     if (message.sends >= context_.node_count) { // Rule 9: it chases a page that moves.
         PageMessage redo = message_of(PageMessageKind::Redo);
         redo.origin = message.origin;
@@ -87,8 +90,7 @@ void SequentialStep::on_write_request(const PageMessage &message) {
 
 void SequentialStep::defer_read(NodeId reader) {
     const bool is_first = !has_deferred();
-    const bool is_new = state_.readers.insert(reader, pool_);
-    DSM_CHECK(is_new, "S6 one request per node and page", subject());
+    join(reader);
     if (is_first) { serve_when_due(); }
 }
 
@@ -111,8 +113,9 @@ void SequentialStep::forward(const PageMessage &message, NodeId to) {
     effects_.send(to, passed_on);
 }
 
+/// As the owner, or from a copy, which loses nothing by it: so no turn holds it back.
 void SequentialStep::serve_read(NodeId reader) {
-    if (context_.first_touch && is_home() && state_.first_toucher == no_node && is(Flag::Zero)) {
+    if (context_.first_touch && is(Flag::Owns) && is_home() && state_.first_toucher == no_node && is(Flag::Zero)) {
         // The first to touch becomes the owner, also by a read: it is told to ask for the ownership.
         PageMessage redo = message_of(PageMessageKind::Redo);
         redo.origin = reader;
@@ -158,12 +161,13 @@ void SequentialStep::serve_write(const WriteWish &wish) {
     std::array<std::byte, encoded_nodes_bytes_max> nodes;
     const bool loses = mutates(Mutation::OwnLosesCopyset) && wish.own_only;
     grant.nodes = std::span(nodes).first(loses ? 0 : state_.copyset.encode(pool_, nodes));
+    if (!wish.own_only) { state_.reads_climb = is_crowd(state_.copyset.count()) && !is_home(); }
     state_.copyset.clear(pool_);
     if (context_.first_touch && is_home() && state_.first_toucher == no_node) { state_.first_toucher = wish.origin; }
     effects_.send(wish.origin, grant);
     if (!keeps_copy && (had_access || !is(Flag::Zero))) { effects_.drop_frame(); }
     set(Flag::Owns, false);
-    set(Flag::Zero, false);
+    set(Flag::Zero, keeps_copy && is(Flag::Zero));
     set(Flag::Evicting, false);
     state_.stay = Stay::Free;
     state_.moved_at_us = now_us_;

@@ -46,6 +46,7 @@ private:
     void on_take_back();
 
     // Asking (sequential_requests.cpp).
+    void ask_to_read();
     void ask_read();
     void ask_write(bool discard);
     void ask_own();
@@ -55,6 +56,14 @@ private:
     void complete_free();
     /// What was pending has come: local threads have their turn, then what is deferred.
     void settle();
+
+    // The tree of readers (sequential_tree.cpp).
+    [[nodiscard]] bool has_tree() const;
+    [[nodiscard]] bool is_crowd(unsigned readers) const;
+    [[nodiscard]] NodeId parent_of(NodeId node) const;
+    void serve_or_join(NodeId child);
+    void serve_children();
+    void join(NodeId reader);
 
     // The file (sequential_file.cpp).
     void load_if_in_file();
@@ -76,8 +85,8 @@ private:
 
     // Invalidating (sequential_invalidation.cpp).
     void invalidate_copies();
-    void send_invalidations(const NodeBits &nodes, unsigned count, NodeId owner);
-    void send_invalidate(NodeId to, NodeId owner, std::span<const std::byte> nodes);
+    void send_invalidations(const NodeBits &nodes, unsigned count, NodeId owner, bool is_popular);
+    void relay(NodeId parent, unsigned part_count, unsigned acks_to_come);
     void drop_copy();
     void acknowledge(NodeId to, unsigned count);
     void finish_relay();

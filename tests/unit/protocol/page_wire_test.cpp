@@ -39,6 +39,24 @@ TEST(PageWire, ThereAndBack) {
     EXPECT_FALSE(decode_page_message(std::span(bytes).first(10), 1'000).has_value());
 }
 
+TEST(PageWire, WhatClimbsIsAReadOrAnInvalidation) {
+    for (unsigned kind = 1; kind <= static_cast<unsigned>(PageMessageKind::TakeBack); ++kind) {
+        PageMessage message{};
+        message.kind = static_cast<PageMessageKind>(kind);
+        message.contents = message.kind == PageMessageKind::ReadReply ? Contents::Zero : Contents::None;
+        message.count = 1;
+        std::array<std::byte, encoded_page_message_bytes_max> bytes;
+        for (const bool climbs : {false, true}) {
+            message.climbs = climbs;
+            const auto decoded = decode_page_message(std::span(bytes).first(encode(message, bytes)), 10);
+            const bool may_climb =
+                message.kind == PageMessageKind::ReadRequest || message.kind == PageMessageKind::Invalidate;
+            EXPECT_EQ(decoded.has_value(), !climbs || may_climb) << kind;
+            if (decoded) { EXPECT_EQ(decoded->climbs, climbs) << kind; }
+        }
+    }
+}
+
 TEST(PageWire, ForeignBytesAreRefusedOrPlausible) {
     protocol_test::Random random(3);
     unsigned accepted = 0;

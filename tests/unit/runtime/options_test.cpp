@@ -117,12 +117,24 @@ TEST_F(OptionsTest, SizesOutOfRangeAreRefused) {
     expect_bad("DSM_CACHE", "65537", "a multiple of 4096");
 }
 
+TEST_F(OptionsTest, ATraceHasAPathAndASize) {
+    EXPECT_EQ(read_options().options.trace_file, "");
+    EXPECT_EQ(read_options().options.trace_bytes, 1024 * mib);
+    EXPECT_EQ(good("DSM_TRACE", "/tmp/a b/trace").trace_file, "/tmp/a b/trace");
+    EXPECT_EQ(good("DSM_TRACE_SIZE", "64K").trace_bytes, 65536U);
+    expect_bad("DSM_TRACE", "", "the path of a file");
+    expect_bad("DSM_TRACE", std::string(4001, 'x').c_str(), "the path of a file");
+    expect_bad("DSM_TRACE_SIZE", "60K", "from 65536");
+}
+
 TEST_F(OptionsTest, NumbersAreWholeOrNot) {
     EXPECT_EQ(good("DSM_RANKS_PER_NODE", "1").ranks_per_node, 1);
     EXPECT_EQ(good("DSM_RANKS_PER_NODE", "4096").ranks_per_node, 4096);
     for (const char *value : {"", "0", "-1", "1.5", "4097", "2x", " 2", "99999999999999999999", "nan"}) {
         expect_bad("DSM_RANKS_PER_NODE", value, "a whole number from 1 to 4096");
     }
+    EXPECT_EQ(good("DSM_READ_TREE", "16384").tree_above_nodes, 16384);
+    expect_bad("DSM_READ_TREE", "0", "a whole number from 1 to 16384");
     EXPECT_EQ(good("DSM_TIMEOUT", "0").timeout_s, 0);
     EXPECT_EQ(good("DSM_TIMEOUT", "2.5").timeout_s, 2.5);
     EXPECT_EQ(good("DSM_TIMEOUT", "1e6").timeout_s, 1e6);
