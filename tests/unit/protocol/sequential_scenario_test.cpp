@@ -26,6 +26,8 @@ protected:
         options.first_touch = {first_touch};
         options.limits.residence_us = residence_us;
         options.limits.fan_out = 4;
+        options.limits.tree_above_nodes =
+            nodes_many; // Reads follow hints here; sequential_tree_test.cpp has the others.
         world = std::make_unique<World>(options, memory.pool());
     }
     void deliver_all() {
