@@ -41,8 +41,13 @@ enum class CallKind : std::uint8_t {
     FlushFrees = 25,
     DropSpan = 26,
     ResizeSpan = 27,
+    FindSpan = 28,
+    AskSpan = 29,
+    SpanFound = 30,
+    CollectiveGathered = 31,
+    CollectiveGranted = 32,
 };
-constexpr std::size_t call_kind_count = 28;
+constexpr std::size_t call_kind_count = 33;
 constexpr std::size_t call_bytes_max = 96;
 
 /// Who asked; given back with the answer.

@@ -77,6 +77,7 @@ void Coherence::give_up(PageEntry &entry, PageId page) {
     entry.state.copyset.clear(*node_.sets);
     entry.state.readers.clear(*node_.sets);
     entry.state = {};
+    protocol_.reset(entry, page, now_us());
     entry.bulk_received = 0;
     wake_all(*node_.wait_slots, engine_, entry.waiters);
 }
@@ -134,25 +135,19 @@ protocol::PageMessage Coherence::decoded(std::span<const std::byte> wire) const 
 }
 
 void Coherence::on_page_record(std::span<const std::byte> record) {
-    PageRecordHead head;
-    DSM_CHECK(record.size() >= sizeof head, "P1 a page record has its head", record.size());
-    std::memcpy(&head, record.data(), sizeof head);
-    const auto wire = record.subspan(sizeof head);
-    DSM_CHECK(wire.size() >= head.wire_bytes, "P1 a page record has its head", record.size());
-    const protocol::PageMessage message = decoded(wire.first(head.wire_bytes));
-    const PageAttributes attributes{head.generation, head.home, head.block_shift, head.origin};
+    const auto decoded_record = decode_page_record(record, node_.segment.page_count(), node_.topology->node_count());
+    DSM_CHECK(decoded_record.has_value(), "P1 a page record has a head, a message and the tail of a block",
+              record.size());
+    const auto &[head, attributes, message, before_tail, tail] = *decoded_record;
     PageEntry &entry = (*node_.pages)[message.page];
     const std::lock_guard locked(entry.lock);
     if (!adopt(entry, message.page, attributes)) { return; } // Of an allocation that was freed.
     if (message.contents == protocol::Contents::Bytes && head.in_place == 0) {
-        const auto tail = wire.subspan(head.wire_bytes);
-        DSM_CHECK(head.tail_offset + tail.size() == bytes_of_block(attributes), "P3 the tail ends with the block",
-                  message.page.value);
         std::memcpy(node_.frames.frame(message.page) + head.tail_offset, tail.data(), tail.size());
         entry.bulk_received += static_cast<std::uint32_t>(tail.size());
         count(engine_.statistics().page_copies);
         if (entry.bulk_received != bytes_of_block(attributes)) { // Pieces are still on their way.
-            stash(message.page, record.first(sizeof head + head.wire_bytes));
+            stash(message.page, before_tail);
             return;
         }
         entry.bulk_received = 0;
@@ -163,14 +158,13 @@ void Coherence::on_page_record(std::span<const std::byte> record) {
 
 void Coherence::deliver(PageEntry &entry, PageId page, const protocol::PageMessage &message) {
     PageExecutor effects(*this, entry, page);
-    protocol_.on_message(entry.state, context_of(entry.attributes, page), message, now_us(), effects);
+    protocol_.on_message(entry, context_of(entry.attributes, page), message, now_us(), effects);
 }
 
 void Coherence::on_piece_record(std::span<const std::byte> record) {
-    PieceRecordHead head;
-    DSM_CHECK(record.size() >= sizeof head, "P1 a page record has its head", record.size());
-    std::memcpy(&head, record.data(), sizeof head);
-    const auto bytes = record.subspan(sizeof head);
+    const auto piece = decode_piece_record(record, node_.segment.page_count());
+    DSM_CHECK(piece.has_value(), "P4 a piece lies in its block", record.size());
+    const auto &[head, bytes] = *piece;
     const PageId page{head.page};
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
@@ -227,7 +221,7 @@ void Coherence::on_timer(std::uint64_t key) {
     entry.timer_at_us = 0;
     if (entry.attributes.generation == 0 || entry.dead != 0) { return; }
     PageExecutor effects(*this, entry, page);
-    protocol_.on_timer(entry.state, context_of(entry.attributes, page), now_us(), effects);
+    protocol_.on_timer(entry, context_of(entry.attributes, page), now_us(), effects);
 }
 
 void Coherence::kill_span(const memory::SpanRecord &record) {
@@ -258,7 +252,7 @@ bool Coherence::evict(PageEntry &entry, PageId page) {
     }
     if (protocol::has(entry.state, protocol::Flag::Evicting)) { return false; } // Its home has been asked already.
     PageExecutor effects(*this, entry, page);
-    const auto outcome = protocol_.on_evict(entry.state, context_of(entry.attributes, page), now_us(), effects);
+    const auto outcome = protocol_.on_evict(entry, context_of(entry.attributes, page), now_us(), effects);
     if (outcome == protocol::Eviction::Dropped) {
         release_frame(entry, page);
         count(engine_.statistics().evictions);

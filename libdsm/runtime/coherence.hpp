@@ -9,10 +9,10 @@
 
 #include "libdsm/memory/fault_signals.hpp"
 #include "libdsm/protocol/page_protocol.hpp"
-#include "libdsm/protocol/sequential/sequential_protocol.hpp"
 #include "libdsm/runtime/engine.hpp"
 #include "libdsm/runtime/history.hpp"
 #include "libdsm/runtime/node.hpp"
+#include "libdsm/runtime/trace_steps.hpp"
 #include "libdsm/runtime/wire.hpp"
 
 #include <array>
@@ -99,6 +99,9 @@ public:
     memory::RankRights &rights_of(PageId page) override;
     bool must_keep(PageId first, std::size_t count) override;
     void set_pins(const Pins &pins) { pins_ = &pins; }
+    /// Before the first fault and the first message; outlives this.
+    void set_recorder(TraceRecorder *recorder) { protocol_.set_recorder(recorder); }
+    const protocol::SequentialLimits &limits() const { return protocol_.limits(); }
 
     // Pages of bound files, at their home's keeper (coherence_files.cpp).
     void set_files(FileKeeper &files) { files_ = &files; }
@@ -140,7 +143,7 @@ private:
     SpanFinder &spans_;
     const Pins *pins_ = nullptr;
     FileKeeper *files_ = nullptr;
-    protocol::SequentialProtocol protocol_;
+    TracedProtocol protocol_;
     Rank self_;
 
     /// Replies that came before all pieces of their bytes. Driver only.

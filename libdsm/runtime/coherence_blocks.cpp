@@ -41,7 +41,7 @@ void Coherence::map(const LockedBlock &at, PageExecutor &effects) {
     PageEntry &entry = *at.entry;
     node_.backend->map(at.block.first, at.block.page_count, protocol::access_of(entry.state));
     entry.used = 1;
-    protocol_.on_accessed(entry.state, at.context, now_us(), effects);
+    protocol_.on_accessed(entry, at.context, now_us(), effects);
 }
 
 bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
@@ -49,9 +49,9 @@ bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     PageExecutor effects(*this, entry, at.block.first);
     if (protocol::access_of(entry.state) < wanted) {
         if (is_hint) {
-            protocol_.on_prefetch(entry.state, at.context, wanted, now_us(), effects);
+            protocol_.on_prefetch(entry, at.context, wanted, now_us(), effects);
         } else {
-            protocol_.on_fault(entry.state, at.context, wanted, now_us(), effects);
+            protocol_.on_fault(entry, at.context, wanted, now_us(), effects);
         }
     }
     if (protocol::access_of(entry.state) < wanted) { return false; }
@@ -62,7 +62,7 @@ bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
 bool Coherence::try_pin(const LockedBlock &at, Access wanted) {
     PageEntry &entry = *at.entry;
     PageExecutor effects(*this, entry, at.block.first);
-    if (!protocol_.try_pin(entry.state, at.context, wanted, now_us(), effects)) { return false; }
+    if (!protocol_.try_pin(entry, at.context, wanted, now_us(), effects)) { return false; }
     map(at, effects);
     return true;
 }
@@ -72,7 +72,7 @@ void Coherence::unpin(PageId block, std::uint32_t generation) {
     const std::lock_guard locked(entry.lock);
     if (entry.attributes.generation != generation || entry.dead != 0 || entry.state.pins == 0) { return; }
     PageExecutor effects(*this, entry, block);
-    protocol_.unpin(entry.state, context_of(entry.attributes, block), now_us(), effects);
+    protocol_.unpin(entry, context_of(entry.attributes, block), now_us(), effects);
 }
 
 void Coherence::unlock_and_wait(const LockedBlock &at) {
@@ -86,7 +86,7 @@ void Coherence::drop_copy(const LockedBlock &at) {
     PageEntry &entry = *at.entry;
     if (protocol::access_of(entry.state) != Access::Read || protocol::owns(entry.state)) { return; }
     PageExecutor effects(*this, entry, at.block.first);
-    const auto outcome = protocol_.on_evict(entry.state, at.context, now_us(), effects);
+    const auto outcome = protocol_.on_evict(entry, at.context, now_us(), effects);
     if (outcome == protocol::Eviction::Dropped) { release_frame(entry, at.block.first); }
 }
 

@@ -14,7 +14,7 @@ bool Coherence::begin_load(const memory::SpanRecord &record, PageId page) {
     const std::lock_guard locked(entry.lock);
     if (!adopt(entry, page, attributes)) { return false; }
     PageExecutor effects(*this, entry, page);
-    return protocol_.on_load_ahead(entry.state, context_of(attributes, page), now_us(), effects);
+    return protocol_.on_load_ahead(entry, context_of(attributes, page), now_us(), effects);
 }
 
 void Coherence::end_load(PageId page) {
@@ -23,7 +23,7 @@ void Coherence::end_load(PageId page) {
         const std::lock_guard locked(entry.lock);
         if (entry.dead != 0) { return; } // Its span has been freed meanwhile.
         PageExecutor effects(*this, entry, page);
-        protocol_.on_loaded(entry.state, context_of(entry.attributes, page), now_us(), effects);
+        protocol_.on_loaded(entry, context_of(entry.attributes, page), now_us(), effects);
     }
     engine_.kick();
 }
@@ -41,7 +41,7 @@ CleanCopy Coherence::copy_clean(const memory::SpanRecord &record, PageId page, s
         if (protocol::access_of(entry.state) == Access::None) { return CleanCopy::Elsewhere; }
         if (entry.state.version.value == known) { return CleanCopy::Unchanged; }
         PageExecutor effects(*this, entry, page);
-        const bool clean = protocol_.on_clean(entry.state, context_of(entry.attributes, page), now_us(), effects);
+        const bool clean = protocol_.on_clean(entry, context_of(entry.attributes, page), now_us(), effects);
         version = clean ? entry.state.version.value : no_version;
         std::memcpy(into, node_.frames.frame(page), bytes_of_block(entry.attributes));
     }

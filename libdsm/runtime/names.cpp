@@ -91,8 +91,8 @@ private:
         return std::invoke(test, std::as_const(slot_->inquiry));
     }
     template <class Test> bool wait_for(Test test, Nanoseconds deadline_ns) {
-        const Rank keeper = sync::keeper_of(name_, names_.node_.topology->rank_count());
-        const WaitSubject subject{"a name that is kept by rank", static_cast<std::uint64_t>(keeper.value)};
+        const auto keeper = static_cast<std::uint64_t>(names_.keeper_of(name_).value);
+        const WaitSubject subject{"a name that is kept by rank", keeper};
         return names_.engine_.wait_until(subject, slot_->bit, deadline_ns, [&] { return look(test); });
     }
 
@@ -101,7 +101,11 @@ private:
     Slot *slot_ = nullptr;
 };
 
-Names::Names(Node &node, Engine &engine) : node_(node), engine_(engine) { engine_.serve(Service::Names, *this); }
+Names::Names(Node &node, Engine &engine) : node_(node), engine_(engine), relay_(node.topology->self()) {
+    engine_.serve(Service::Names, *this);
+}
+
+Rank Names::keeper_of(std::string_view name) const { return sync::keeper_of(name, node_.topology->rank_count()); }
 
 int Names::publish(std::string_view name, std::uint64_t offset) {
     return Asking(*this, name).ask(NameRequestKind::Publish, offset);
@@ -120,7 +124,20 @@ int Names::await(std::string_view name, std::uint64_t &offset, Nanoseconds deadl
     return Asking(*this, name).ask(NameRequestKind::Await, offset, deadline_ns);
 }
 
+/// Who awaits asks this rank's own relay, which may have asked already.
 void Names::send(const NameRequest &request, std::string_view name) {
+    const bool waits = request.kind == NameRequestKind::Await || request.kind == NameRequestKind::Withdraw;
+    post(waits ? node_.topology->self() : keeper_of(name), request, name);
+    engine_.kick();
+}
+
+/// On the driver.
+void Names::ask_above(const NameRequest &request, std::string_view name) {
+    const Topology &topology = *node_.topology;
+    post(sync::name_tree_parent(topology.self(), keeper_of(name), topology.rank_count()), request, name);
+}
+
+void Names::post(Rank to, const NameRequest &request, std::string_view name) {
     const NameRecord head{Service::Names,
                           Direction::Request,
                           static_cast<std::uint8_t>(request.kind),
@@ -129,8 +146,7 @@ void Names::send(const NameRequest &request, std::string_view name) {
                           request.ticket.sequence,
                           0,
                           request.value};
-    engine_.post(sync::keeper_of(name, node_.topology->rank_count()), bytes_of(head), std::as_bytes(std::span(name)));
-    engine_.kick();
+    engine_.post(to, bytes_of(head), std::as_bytes(std::span(name)));
 }
 
 void Names::reply(const NameReply &reply) {
@@ -152,21 +168,25 @@ void Names::on_request(Rank from, std::span<const std::byte> record) {
     const NameRecord head = read_head(record);
     const auto bytes = record.subspan(sizeof head);
     const std::string_view name(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-    table_.step({static_cast<NameRequestKind>(head.kind), {from, head.number, head.sequence}, head.value}, name, *this);
+    const NameRequest request{static_cast<NameRequestKind>(head.kind), {from, head.number, head.sequence}, head.value};
+    if (keeper_of(name) == node_.topology->self()) { return table_.step(request, name, *this); }
+    relay_.step(request, name, *this);
 }
 
 void Names::on_reply(std::span<const std::byte> record) {
     const NameRecord head = read_head(record);
+    const NameReply reply{static_cast<NameReplyKind>(head.kind),
+                          head.was_noted != 0,
+                          {node_.topology->self(), head.number, head.sequence},
+                          head.error,
+                          head.value};
+    if (head.number == sync::relay_inquiry) { return relay_.on_reply(reply, *this); }
     std::uint32_t bit = 0;
     {
         const std::lock_guard lock(slots_lock_);
         DSM_CHECK(head.number < slots_.size(), "N6 a reply goes to a slot that waits for it", head.number);
         Slot &slot = slots_[head.number];
-        slot.inquiry.on_reply({static_cast<NameReplyKind>(head.kind),
-                               head.was_noted != 0,
-                               {node_.topology->self(), head.number, head.sequence},
-                               head.error,
-                               head.value});
+        slot.inquiry.on_reply(reply);
         bit = slot.bit;
     }
     engine_.wake(node_.topology->self(), bit);

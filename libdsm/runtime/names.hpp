@@ -1,10 +1,11 @@
-// Names of shared memory: sends this rank's inquiries to the ranks that keep the names, and keeps its own share.
+// Names of shared memory: sends this rank's inquiries to the ranks that keep the names, keeps its own share, and stands
+// between others and the keeper of a name that they await (sync/name_relay.hpp).
 #pragma once
 
 #include "libdsm/base/futex.hpp"
 #include "libdsm/runtime/engine.hpp"
 #include "libdsm/runtime/node.hpp"
-#include "libdsm/sync/name_table.hpp"
+#include "libdsm/sync/name_relay.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -15,7 +16,7 @@ namespace dsm::rt {
 
 constexpr std::size_t name_bytes_max = 255;
 
-class Names final : public RecordService, private sync::NameEffects {
+class Names final : public RecordService, private sync::NameRelayEffects {
 public:
     Names(Node &node, Engine &engine);
 
@@ -39,14 +40,18 @@ private:
     /// One inquiry of the calling thread: takes a slot, and gives it back when everything has come.
     class Asking;
 
+    Rank keeper_of(std::string_view name) const;
     void send(const sync::NameRequest &request, std::string_view name);
+    void post(Rank to, const sync::NameRequest &request, std::string_view name);
     void reply(const sync::NameReply &reply) override;
+    void ask_above(const sync::NameRequest &request, std::string_view name) override;
     void on_request(Rank from, std::span<const std::byte> record);
     void on_reply(std::span<const std::byte> record);
 
     Node &node_;
     Engine &engine_;
-    sync::NameTable table_;  ///< stepped by the driver alone
+    sync::NameTable table_; ///< stepped by the driver alone, as the relay
+    sync::NameRelay relay_;
     FutexMutex slots_lock_;  ///< held for a few instructions; guards what follows
     std::uint32_t free_ = 0; ///< slot + 1
     std::deque<Slot> slots_; ///< as many as threads of this rank have asked at once; they never move

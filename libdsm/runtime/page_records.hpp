@@ -1,10 +1,13 @@
 // The records of the Page and Piece services: what stands in front of a protocol message, and parts of a block's bytes.
 #pragma once
 
+#include "libdsm/protocol/page_protocol.hpp"
 #include "libdsm/runtime/page_table.hpp"
 #include "libdsm/runtime/wire.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <span>
 
 namespace dsm::rt {
 
@@ -31,5 +34,23 @@ struct PieceRecordHead {
     std::uint32_t reserved2;
     std::uint64_t page;
 };
+
+/// A record of the Page service taken apart; the spans point into it.
+struct PageRecord {
+    PageRecordHead head;
+    PageAttributes attributes;
+    protocol::PageMessage message;
+    std::span<const std::byte> before_tail; ///< head and message
+    std::span<const std::byte> tail;        ///< the block's bytes from head.tail_offset to its end, or nothing
+};
+struct PieceRecord {
+    PieceRecordHead head;
+    std::span<const std::byte> bytes; ///< lie in the block, from head.offset on
+};
+
+/// Nothing unless every field is in range: the page and its block in the segment, nodes in the job, bytes in the block.
+std::optional<PageRecord> decode_page_record(std::span<const std::byte> record, std::uint64_t page_count,
+                                             unsigned node_count) noexcept;
+std::optional<PieceRecord> decode_piece_record(std::span<const std::byte> record, std::uint64_t page_count) noexcept;
 
 } // namespace dsm::rt

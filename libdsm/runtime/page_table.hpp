@@ -46,6 +46,7 @@ struct alignas(128) PageEntry {
     std::uint8_t dead;                       ///< freed: messages and faults of this generation are late
     std::uint8_t used;                       ///< since the clock's hand was here
     std::uint8_t reserved[2];
+    std::uint32_t steps;       ///< of the state machine for this allocation, as the trace numbers them
     std::uint64_t timer_at_us; ///< when on_timer() is going to be called; 0: no timer is set
     protocol::PageState state;
 };

@@ -7,6 +7,7 @@
 #include "libdsm/runtime/phase_watch.hpp"
 #include "libdsm/runtime/seat.hpp"
 #include "libdsm/runtime/start_up.hpp"
+#include "libdsm/runtime/trace_start.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -28,19 +29,21 @@ struct SharedChoices {
     int ranks_per_node;
     FaultChoice fault;
     BulkChoice bulk;
+    bool traces;
     int library_version;
     friend bool operator==(const SharedChoices &, const SharedChoices &) = default;
 };
 
 void check_choices(transport::Transport &transport, const Options &options) {
-    const SharedChoices mine{options.segment_bytes, options.segment_base, options.cache_bytes, options.ranks_per_node,
-                             options.fault,         options.bulk,         DSM_VERSION};
+    const SharedChoices mine{options.segment_bytes,       options.segment_base, options.cache_bytes,
+                             options.ranks_per_node,      options.fault,        options.bulk,
+                             !options.trace_file.empty(), DSM_VERSION};
     const auto all = gather(transport, mine);
     agree(transport, all[0].library_version == DSM_VERSION ? 0 : EINVAL,
           "the library of this rank is not of the same version as that of rank 0");
     agree(transport, all[0] == mine ? 0 : EINVAL,
           "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same "
-          "in all ranks");
+          "in all ranks, and DSM_TRACE set in all or in none");
 }
 
 void warn_of(const std::vector<std::string> &unknown_names) {
@@ -50,6 +53,7 @@ void warn_of(const std::vector<std::string> &unknown_names) {
 }
 
 void forget_crashes() {
+    transport::forget_mpi_buffers();
     memory::stop_including_frames();
     memory::uninstall_fault_handlers();
     dsm_debug_segment = {};
@@ -109,6 +113,8 @@ void Runtime::build(const Options &options) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
         spans_->set_coherence(coherence_.get());
         memory_->set_coherence(coherence_.get());
+        recorder_ = start_trace(*transport_, topology_, options, coherence_->limits());
+        coherence_->set_recorder(recorder_.get());
         engine_->set_chore([this] {
             pins_->watch();
             return coherence_->keep_budget();
@@ -121,6 +127,9 @@ void Runtime::build(const Options &options) {
         };
         static NoLedger none;
         choose_backend(node_, *transport_, options, none);
+        if (!options.trace_file.empty() && topology_.self().value == 0) {
+            DSM_LOG(start, warn, "DSM_TRACE: a job of one node has no protocol, and no trace");
+        }
     }
     choose_bulk(node_, *transport_, options);
     binds_ = std::make_unique<Binds>(node_, *engine_, *calls_, *spans_);
@@ -133,6 +142,7 @@ void Runtime::build(const Options &options) {
     if (coherence_) { coherence_->set_pins(*pins_); }
     codes_.collect();
     the_runtime.store(this, std::memory_order_release);
+    transport::watch_mpi_buffers(node_.segment.base(), node_.segment.bytes(), &Runtime::judge_mpi_buffer);
     set_job_ender(&end_transport);
     set_failure_reporter(&Runtime::describe_failure);
     dsm_debug_segment = {reinterpret_cast<std::uint64_t>(node_.segment.base()), node_.segment.bytes(),
@@ -178,6 +188,7 @@ int Runtime::finish() {
     }
     set_failure_reporter(nullptr);
     engine_->end_transport();
+    if (recorder_) { end_trace(*recorder_); }
     set_job_ender(nullptr);
     set_log_rank(-1);
     return error_of_files;
@@ -253,6 +264,31 @@ void Runtime::check_not_in_mpi(const memory::Fault &fault) {
             "MPI was given shared memory, and has touched it at %p, in %s: link dsm_pmpi, or give MPI private memory "
             "(docs/mpi-and-system-calls.md)",
             fault.address, library);
+}
+
+/// Shared memory as a buffer of MPI's. With one node it is as good as private memory once it is open; a file's is not.
+void Runtime::judge_mpi_buffer(const transport::MpiBuffer &buffer) {
+    Runtime *runtime = running();
+    if (runtime == nullptr) { return; }
+    Node &node = runtime->node_;
+    const auto offset = node.offset_of(buffer.first);
+    const auto record = node.solo() ? runtime->spans_->find(offset) : node.spans->lookup(memory::chunk_of(offset));
+    const bool is_known = record && memory::contains(*record, offset);
+    if (node.solo() && !(is_known && record->kind == memory::SpanKind::Bound)) {
+        // The kernel, which MPI asks to copy, opens nothing. What lies outside every allocation is left to a fault.
+        static_cast<void>(runtime->ranges_->touch(offset, buffer.bytes, Access::Read));
+        return;
+    }
+    char place[96] = "";
+    if (is_known && record->kind != memory::SpanKind::HeapChunk) { // Of a heap's chunk only the allocator knows more.
+        std::snprintf(place, sizeof place, " (byte %llu of an allocation of %llu)",
+                      static_cast<unsigned long long>(offset - memory::offset_of(record->first)),
+                      static_cast<unsigned long long>(record->bytes));
+    }
+    end_job(exit_program_error,
+            "%s was given shared memory as its argument %d, at %p%s: link dsm_pmpi before libdsm, or copy through a "
+            "private buffer (docs/mpi-and-system-calls.md)",
+            buffer.call, buffer.argument, buffer.first, place);
 }
 
 void Runtime::open_area(void *address, bool is_write) {

@@ -18,6 +18,8 @@
 #include "libdsm/runtime/spans.hpp"
 #include "libdsm/runtime/sync_drop.hpp"
 #include "libdsm/runtime/synchronisation.hpp"
+#include "libdsm/runtime/trace_recorder.hpp"
+#include "libdsm/transport/mpi_buffers.hpp"
 
 #include <memory>
 
@@ -60,6 +62,7 @@ private:
     void report_refused(const memory::Fault &fault);
     void open_area(void *address, bool is_write) override;
     void check_not_in_mpi(const memory::Fault &fault);
+    static void judge_mpi_buffer(const transport::MpiBuffer &buffer);
     void report_outside(const memory::Fault &fault);
     static void describe_subject(const WaitSubject &subject);
     static void describe_failure(std::uint64_t subject);
@@ -69,6 +72,7 @@ private:
     Topology topology_;
     Node node_;
     PageHistory history_;
+    std::unique_ptr<TraceRecorder> recorder_; ///< none without DSM_TRACE
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<Calls> calls_;
     std::unique_ptr<Spans> spans_;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace dsm::rt {
 namespace {
@@ -39,8 +40,8 @@ SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &span
     : node_(node), engine_(engine), calls_(calls), spans_(spans), drops_(drops),
       caches_(*node.heap, [this] { return_chunks(); }),
       remote_frees_(node, engine, drops, [this] { return_chunks(); }) {
-    for (CallKind kind :
-         {CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::FirstToucher, CallKind::FlushFrees}) {
+    for (CallKind kind : {CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::CollectiveGathered,
+                          CallKind::CollectiveGranted, CallKind::FirstToucher, CallKind::FlushFrees}) {
         calls_.handle(kind, *this);
     }
 }
@@ -239,36 +240,62 @@ MallocStatistics SharedMemory::statistics() {
             value(spans_freed_)};
 }
 
+//   rank --CollectiveAllocate--> first rank of its node --CollectiveGathered--> parent --...--> rank 0, which allocates
+//   rank <-------answer--------- first rank of its node <--CollectiveGranted--- parent <--...-- rank 0
 BlockResult SharedMemory::allocate_collectively(const CollectiveRequest &request) {
-    const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::CollectiveAllocate, request);
+    const Rank first = node_.topology->first_rank_of(node_.topology->self_node());
+    const auto answer = calls_.call<SpanAnswer>(first, CallKind::CollectiveAllocate, request);
     if (answer.error != 0) { return {nullptr, answer.error}; }
     node_.spans->insert(answer.record);
     return {node_.address_of(memory::offset_of(answer.record.first)), 0};
 }
 
-void SharedMemory::collect(CallToken token, const CollectiveRequest &request) {
+/// Who has to come before this node's first rank goes on: the ranks of the node, and the nodes below it.
+std::uint32_t SharedMemory::gathered_below() const {
+    const NodeId self = node_.topology->self_node();
+    auto count = static_cast<std::uint32_t>(node_.topology->ranks_of(self).size());
+    memory::for_each_span_tree_child(self.value, node_.topology->node_count(), [&](std::uint32_t) { ++count; });
+    return count;
+}
+
+void SharedMemory::collect(const Gathered &gathered) {
     Gathering &all = gathering_;
-    if (all.callers.empty()) { all.request = request; }
-    all.equal = all.equal && all.request == request;
-    all.callers.push_back(token);
-    if (static_cast<int>(all.callers.size()) < node_.topology->rank_count()) { return; }
-    const int error = all.equal ? all.request.error : EINVAL;
-    if (error == 0) {
-        const memory::SpanAttributes attributes{
-            request.bytes,
-            SpanKind::Collective,
-            NodeId{0},
-            static_cast<memory::HomePolicy>(request.homes),
-            request.homes == static_cast<std::uint32_t>(memory::HomePolicy::One)
-                ? node_.topology->node_of(Rank{static_cast<std::int32_t>(request.home_rank)})
-                : NodeId{0},
-            static_cast<std::uint8_t>(std::countr_zero(request.block_bytes)),
-            memory::MemoryKind::Sequential};
-        spans_.allocate_for(all.callers, attributes, 1);
-    } else {
-        for (const CallToken caller : all.callers) { calls_.answer(caller, SpanAnswer{error, {}}); }
-    }
-    all = Gathering{};
+    if (all.come == 0) { all.request = gathered.request; }
+    all.equal = all.equal && gathered.equal && all.request == gathered.request;
+    if (++all.come < gathered_below()) { return; }
+    if (node_.topology->self() == directory_rank) { return allocate_gathered(); }
+    const std::uint32_t parent = memory::span_tree_parent(node_.topology->self_node().value);
+    calls_.tell(node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(parent)}), CallKind::CollectiveGathered,
+                Gathered{all.request, all.equal});
+}
+
+/// On rank 0: all ranks of the job have come.
+void SharedMemory::allocate_gathered() {
+    const CollectiveRequest &request = gathering_.request;
+    const int error = gathering_.equal ? request.error : EINVAL;
+    if (error != 0) { return grant({error, {}}); }
+    const memory::SpanAttributes attributes{
+        request.bytes,
+        SpanKind::Collective,
+        NodeId{0},
+        static_cast<memory::HomePolicy>(request.homes),
+        request.homes == static_cast<std::uint32_t>(memory::HomePolicy::One)
+            ? node_.topology->node_of(Rank{static_cast<std::int32_t>(request.home_rank)})
+            : NodeId{0},
+        static_cast<std::uint8_t>(std::countr_zero(request.block_bytes)),
+        memory::MemoryKind::Sequential};
+    spans_.allocate_for([this](const SpanAnswer &answer) { grant(answer); }, attributes, 1);
+}
+
+/// Nobody asks again before being answered, so the next gathering finds this one gone.
+void SharedMemory::grant(const SpanAnswer &answer) {
+    const Gathering all = std::exchange(gathering_, {});
+    memory::for_each_span_tree_child(
+        node_.topology->self_node().value, node_.topology->node_count(), [&](std::uint32_t child) {
+            calls_.tell(node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(child)}),
+                        CallKind::CollectiveGranted, answer);
+        });
+    for (const CallToken caller : all.callers) { calls_.answer(caller, answer); }
 }
 
 int SharedMemory::home(const void *address) {
@@ -302,7 +329,12 @@ void SharedMemory::on_call(CallKind kind, CallToken token, std::span<const std::
         const memory::HeapBlock found = node_.heap->find(arguments_as<BlockQuery>(arguments).offset);
         calls_.answer(token, BlockAnswer{error_of(found.status), 0, found.bytes});
     } else if (kind == CallKind::CollectiveAllocate) {
-        collect(token, arguments_as<CollectiveRequest>(arguments));
+        gathering_.callers.push_back(token);
+        collect({arguments_as<CollectiveRequest>(arguments), true});
+    } else if (kind == CallKind::CollectiveGathered) {
+        collect(arguments_as<Gathered>(arguments));
+    } else if (kind == CallKind::CollectiveGranted) {
+        grant(arguments_as<SpanAnswer>(arguments));
     } else if (kind == CallKind::FirstToucher) {
         const auto query = arguments_as<FirstToucherQuery>(arguments);
         calls_.answer(token, coherence_->first_toucher(query.block, query.generation));

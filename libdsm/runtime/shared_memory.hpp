@@ -87,7 +87,15 @@ private:
     void free_elsewhere(void *block, memory::SegmentOffset offset);
     BlockAnswer size_of(void *block);
     bool resize_in_place(memory::SegmentOffset offset, std::size_t old_bytes, std::size_t bytes);
-    void collect(CallToken token, const CollectiveRequest &request);
+    /// What a node tells the one above it in the tree of spans.hpp when all ranks below and at it have come.
+    struct Gathered {
+        CollectiveRequest request;
+        bool equal; ///< all of them asked for the same
+    };
+    void collect(const Gathered &gathered);
+    void allocate_gathered();
+    void grant(const SpanAnswer &answer);
+    std::uint32_t gathered_below() const;
 
     Node &node_;
     Engine &engine_;
@@ -100,9 +108,10 @@ private:
     /// What the caches do not count: runs of pages and spans.
     Statistics::Count allocations_{0}, frees_{0}, spans_allocated_{0}, spans_freed_{0};
 
-    /// dsm_alloc() under way, on rank 0, driver only.
+    /// dsm_alloc() under way, on the first rank of each node, driver only.
     struct Gathering {
-        std::vector<CallToken> callers;
+        std::vector<CallToken> callers; ///< ranks of this node
+        std::uint32_t come = 0;         ///< these, and nodes below
         CollectiveRequest request{};
         bool equal = true;
     } gathering_;

@@ -29,7 +29,7 @@ std::uint64_t reserve_of(std::uint64_t cache_pages) { return std::max(reserve_pa
 Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(engine), calls_(calls) {
     for (CallKind kind : {CallKind::AllocateSpan, CallKind::LookupSpan, CallKind::FreeSpan, CallKind::ForgetSpan,
                           CallKind::SpanForgotten, CallKind::PunchSpan, CallKind::SpanPunched, CallKind::DropSpan,
-                          CallKind::ResizeSpan}) {
+                          CallKind::ResizeSpan, CallKind::FindSpan, CallKind::AskSpan, CallKind::SpanFound}) {
         calls_.handle(kind, *this);
     }
     if (node_.topology->self() != directory_rank) { return; }
@@ -50,6 +50,11 @@ std::optional<memory::SpanRecord> Spans::find(memory::SegmentOffset offset) {
     // An offset behind the end of a big block: it may have grown since.
     const bool may_have_grown = known && known->kind == memory::SpanKind::BigBlock && !memory::contains(*known, offset);
     if (known && !may_have_grown) { return known; }
+    if (!known) {
+        const auto found = ask_tree(memory::chunk_of(offset));
+        // What a node on the way remembers of a big block may be of before it grew.
+        if (!found || found->kind != memory::SpanKind::BigBlock || memory::contains(*found, offset)) { return found; }
+    }
     return ask_directory(memory::chunk_of(offset));
 }
 
@@ -58,16 +63,51 @@ std::optional<memory::SpanRecord> Spans::find_now(memory::SegmentOffset offset) 
     return ask_directory(memory::chunk_of(offset));
 }
 
+/// Remembers what an answer says; false if it is stale.
+bool Spans::insert_found(const memory::SpanRecord &record) {
+    const auto status = node_.spans->insert(record);
+    DSM_CHECK(status != memory::CacheStatus::Overlap, "A4 addresses are used again after every node has dropped them",
+              record.first.value);
+    return status != memory::CacheStatus::Stale;
+}
+
+std::optional<memory::SpanRecord> Spans::ask_tree(memory::ChunkId chunk) {
+    const Rank first = node_.topology->first_rank_of(node_.topology->self_node());
+    const auto found = calls_.call<SpanAnswer>(first, CallKind::FindSpan, chunk);
+    if (found.error != 0) { return std::nullopt; }
+    if (insert_found(found.record)) { return found.record; }
+    return ask_directory(chunk); // U3
+}
+
 std::optional<memory::SpanRecord> Spans::ask_directory(memory::ChunkId chunk) {
     while (true) {
-        const auto answer = calls_.call<SpanAnswer>(directory_rank, CallKind::LookupSpan, chunk);
-        if (answer.error != 0) { return std::nullopt; }
-        const auto status = node_.spans->insert(answer.record);
-        DSM_CHECK(status != memory::CacheStatus::Overlap,
-                  "A4 addresses are used again after every node has dropped them", chunk.value);
-        if (status != memory::CacheStatus::Stale) { return answer.record; }
+        const auto found = calls_.call<SpanAnswer>(directory_rank, CallKind::LookupSpan, chunk);
+        if (found.error != 0) { return std::nullopt; }
+        if (insert_found(found.record)) { return found.record; }
         // Freed or cut while we asked; what stands there now, if anything, is younger.
-        if (const auto known = node_.spans->lookup(chunk)) { return known; }
+        if (const auto younger = node_.spans->lookup(chunk)) { return younger; }
+    }
+}
+
+/// The directory itself answers, or the tree.
+void Spans::look_up_for(const memory::SpanAsker &asker, memory::ChunkId chunk) {
+    if (!directory_) { return lookups_.ask(chunk, asker, *this); }
+    answer(asker, chunk, directory_->spans->share(chunk, node_.topology->node_of(asker.rank)));
+}
+
+std::optional<memory::SpanRecord> Spans::known(memory::ChunkId chunk) { return node_.spans->lookup(chunk); }
+
+void Spans::ask_parent(memory::ChunkId chunk) {
+    calls_.tell(member(memory::span_tree_parent(self_number())), CallKind::AskSpan, chunk);
+}
+
+void Spans::answer(const memory::SpanAsker &asker, memory::ChunkId chunk,
+                   const std::optional<memory::SpanRecord> &record) {
+    const SpanAnswer found = record ? SpanAnswer{0, *record} : SpanAnswer{EFAULT, {}};
+    if (asker.is_node) {
+        calls_.tell(asker.rank, CallKind::SpanFound, FoundSpan{chunk, found});
+    } else {
+        calls_.answer(CallToken{asker.rank, asker.slot}, found);
     }
 }
 
@@ -112,7 +152,7 @@ SpanAnswer Spans::resize_here(const ResizeArguments &wanted) {
     if (resized.tail.chunk_count != 0) {
         charge(resized.now, true);
         charge(resized.tail, true); // Until its frames are gone.
-        tell_everybody(CallKind::ForgetSpan, {resized.tail, resized.now, 0, 0, 0});
+        forget_everywhere({resized.tail, resized.now, 0, 0, 0});
         return {0, resized.now};
     }
     if (charge_if_room(resized.now)) { return {0, resized.now}; }
@@ -148,27 +188,30 @@ bool Spans::charge_if_room(const memory::SpanRecord &record) {
     return room;
 }
 
-void Spans::allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
+void Spans::allocate_for(const Answered &answered, const memory::SpanAttributes &attributes,
                          std::uint32_t alignment_chunks) {
     const SpanAnswer answer = allocate_here(attributes, alignment_chunks);
     if (answer.error == ENOMEM && !directory_->ending.empty()) {
-        directory_->waiting.push_back({std::move(callers), attributes, alignment_chunks});
+        directory_->waiting.push_back({answered, attributes, alignment_chunks});
         return;
     }
-    for (const CallToken caller : callers) { calls_.answer(caller, answer); }
+    answered(answer);
 }
 
 void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) {
     if (kind == CallKind::AllocateSpan) {
         const auto wanted = arguments_as<AllocateArguments>(arguments);
-        allocate_for({token}, wanted.attributes, wanted.alignment_chunks);
-        return;
+        const auto answered = [this, token](const SpanAnswer &found) { calls_.answer(token, found); };
+        return allocate_for(answered, wanted.attributes, wanted.alignment_chunks);
     }
-    if (kind == CallKind::LookupSpan) {
-        const auto chunk = arguments_as<memory::ChunkId>(arguments);
-        const auto record = directory_->spans->share(chunk, node_.topology->node_of(token.caller));
-        calls_.answer(token, record ? SpanAnswer{0, *record} : SpanAnswer{EFAULT, {}});
-        return;
+    if (kind == CallKind::LookupSpan || kind == CallKind::FindSpan || kind == CallKind::AskSpan) {
+        const bool is_node = kind == CallKind::AskSpan;
+        return look_up_for({token.caller, token.slot, is_node}, arguments_as<memory::ChunkId>(arguments));
+    }
+    if (kind == CallKind::SpanFound) {
+        const auto [chunk, found] = arguments_as<FoundSpan>(arguments);
+        if (found.error == 0) { insert_found(found.record); }
+        return lookups_.on_answer(chunk, found.error == 0 ? std::optional(found.record) : std::nullopt, *this);
     }
     if (kind == CallKind::ResizeSpan) {
         calls_.answer(token, resize_here(arguments_as<ResizeArguments>(arguments)));
@@ -182,23 +225,51 @@ void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> a
         const bool was_live = free_here(record);
         DSM_CHECK(was_live, "A3 a heap chunk is a live span", record.first.value);
     }
-    if (kind == CallKind::SpanForgotten && is_last_answer(record)) {
-        tell_everybody(CallKind::PunchSpan, {record, {}, 0, 0, 0});
-    }
-    if (kind == CallKind::SpanPunched && is_last_answer(record)) { end_span(record); }
+    if (kind == CallKind::SpanForgotten || kind == CallKind::SpanPunched) { answer_up(kind, record); }
 }
 
 std::uint32_t Spans::everybody() const {
     return node_.solo() ? static_cast<std::uint32_t>(node_.topology->rank_count()) : node_.topology->node_count();
 }
 
-void Spans::tell_everybody(CallKind kind, const SpanDrop &drop) {
-    directory_->ending[drop.record.first.value] = everybody();
-    for (std::uint32_t number = 0; number < everybody(); ++number) {
-        const Rank to = node_.solo() ? Rank{static_cast<std::int32_t>(number)}
-                                     : node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
-        calls_.tell(to, kind, drop);
-    }
+// The tree's members: nodes, of which the first rank takes part; with one node its ranks, since each closes its own
+// view.
+std::uint32_t Spans::self_number() const {
+    return node_.solo() ? static_cast<std::uint32_t>(node_.topology->self().value) : node_.topology->self_node().value;
+}
+
+Rank Spans::member(std::uint32_t number) const {
+    if (node_.solo()) { return Rank{static_cast<std::int32_t>(number)}; }
+    return node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
+}
+
+/// On rank 0.
+void Spans::forget_everywhere(const SpanDrop &drop) {
+    directory_->ending.insert(drop.record.first.value);
+    calls_.tell(directory_rank, CallKind::ForgetSpan, drop);
+}
+
+/// The first that a member does about an order, which its children have to carry out as well.
+void Spans::pass_down(CallKind kind, SpanDrop drop) {
+    drop.since_ns = 0;
+    std::uint32_t answers = 1;
+    memory::for_each_span_tree_child(self_number(), everybody(), [&](std::uint32_t child) {
+        calls_.tell(member(child), kind, drop);
+        ++answers;
+    });
+    const bool is_new = rounds_.emplace(drop.record.first.value, answers).second;
+    DSM_CHECK(is_new, "A1 a node forgets a span once", drop.record.generation);
+}
+
+/// One more of this member and its children has done its part; the last answers for all.
+void Spans::answer_up(CallKind kind, const memory::SpanRecord &record) {
+    const auto round = rounds_.find(record.first.value);
+    DSM_CHECK(round != rounds_.end(), "A1 a node forgets a span once", record.generation);
+    if (--round->second > 0) { return; }
+    rounds_.erase(round);
+    if (!directory_) { return calls_.tell(member(memory::span_tree_parent(self_number())), kind, record); }
+    if (kind == CallKind::SpanPunched) { return end_span(record); }
+    calls_.tell(directory_rank, CallKind::PunchSpan, SpanDrop{record, {}, 0, 0, 0});
 }
 
 /// Nobody new learns of the span, and its holders count as told. False when it is gone or going.
@@ -216,14 +287,15 @@ bool Spans::begin_end(const memory::SpanRecord &record) {
 /// own record counts: the caller's may be of before a change of size.
 bool Spans::free_here(const memory::SpanRecord &record) {
     if (!begin_end(record)) { return false; }
-    tell_everybody(CallKind::ForgetSpan, {*directory_->spans->lookup(record.first), {}, 0, 0, 0});
+    forget_everywhere({*directory_->spans->lookup(record.first), {}, 0, 0, 0});
     return true;
 }
 
 void Spans::forget_here(SpanDrop drop) {
     const memory::SpanRecord &record = drop.record;
-    if (drop.done_chunks == 0) {
-        if (drop.since_ns == 0) { drop.since_ns = now_ns(); }
+    if (drop.since_ns == 0) {
+        pass_down(CallKind::ForgetSpan, drop);
+        drop.since_ns = now_ns();
         if (drop.head.chunk_count != 0) {
             node_.spans->cut(drop.head);
         } else {
@@ -248,12 +320,16 @@ void Spans::forget_here(SpanDrop drop) {
     if (drop.done_chunks < record.chunk_count || !settled) {
         calls_.tell(node_.topology->self(), CallKind::ForgetSpan, drop);
     } else {
-        calls_.tell(directory_rank, CallKind::SpanForgotten, record);
+        answer_up(CallKind::SpanForgotten, record);
     }
 }
 
 void Spans::punch_here(SpanDrop drop) {
     const memory::SpanRecord &record = drop.record;
+    if (drop.since_ns == 0) {
+        pass_down(CallKind::PunchSpan, drop);
+        drop.since_ns = now_ns();
+    }
     if (node_.topology->local_rank() != 0) { drop.done_chunks = record.chunk_count; }
     const Nanoseconds until = now_ns() + slice_ns;
     while (drop.done_chunks < record.chunk_count) {
@@ -265,7 +341,7 @@ void Spans::punch_here(SpanDrop drop) {
     if (drop.done_chunks < record.chunk_count) {
         calls_.tell(node_.topology->self(), CallKind::PunchSpan, drop);
     } else {
-        calls_.tell(directory_rank, CallKind::SpanPunched, record);
+        answer_up(CallKind::SpanPunched, record);
     }
 }
 
@@ -282,13 +358,6 @@ std::uint32_t Spans::punch_some(const memory::SpanRecord &record, std::uint32_t 
     return end;
 }
 
-/// Counts an answer of the present round; true for the last.
-bool Spans::is_last_answer(const memory::SpanRecord &record) {
-    const auto ending = directory_->ending.find(record.first.value);
-    DSM_CHECK(ending != directory_->ending.end(), "A1 a node forgets a span once", record.generation);
-    return --ending->second == 0;
-}
-
 void Spans::end_span(const memory::SpanRecord &record) {
     directory_->ending.erase(record.first.value);
     charge(record, false);
@@ -296,7 +365,7 @@ void Spans::end_span(const memory::SpanRecord &record) {
     DSM_CHECK(status == memory::SpanStatus::Ok, "A2 a span that every node has dropped can end", record.generation);
     std::deque<Directory::Waiting> waiting;
     waiting.swap(directory_->waiting);
-    for (auto &one : waiting) { allocate_for(std::move(one.callers), one.attributes, one.alignment_chunks); }
+    for (const auto &one : waiting) { allocate_for(one.answered, one.attributes, one.alignment_chunks); }
 }
 
 } // namespace dsm::rt

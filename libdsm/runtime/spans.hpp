@@ -1,29 +1,33 @@
 // Spans: finding the one that an address belongs to, allocating and freeing them through the directory, which rank 0
-// keeps.
+// keeps. What concerns every node goes along a tree of the nodes with node 0 at the root (decision 0021).
 //
 //   allocate:  caller --AllocateSpan--> rank 0 --answer--> caller
-//   find:      caller --LookupSpan----> rank 0 --answer--> caller, who caches it for its node (once per node and span)
-//   free:      caller --FreeSpan------> rank 0 --ForgetSpan--> every node: rights, state, cached record --answers-->
-//   rank 0
-//                                              --PunchSpan---> every node: frames                       --answers-->
-//                                              reusable
+//   find:      caller --FindSpan--> its node --AskSpan--> parent --AskSpan--> ... --> rank 0, and back by SpanFound; a
+//                                   node that knows the span answers at once (memory/span_lookups.hpp)
+//              caller --LookupSpan--> rank 0 --answer--> caller, where what others remember may be too old
+//   free:      caller --FreeSpan--> rank 0 --ForgetSpan--> down the tree: rights, state, cached record --answers--> up
+//                                          --PunchSpan---> down the tree: frames    --answers--> up: reusable
 //   resize:    caller --ResizeSpan----> rank 0 --answer--> caller; of a shorter span the tail is freed as above, and
 //                                              other nodes learn of a longer one when they meet its end
+// A node answers for itself and all below it, once.
 // The frames go in a second round: until every node has forgotten the span, one may still be copying into another's
 // frame. "Every node" is its first rank; with one node it is every rank, since each closes its own view. A node drops a
 // large span slice by slice, sending itself the rest as a message, so that nobody waits for the driver meanwhile.
 #pragma once
 
 #include "libdsm/memory/span_directory.hpp"
+#include "libdsm/memory/span_lookups.hpp"
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/node.hpp"
 #include "libdsm/runtime/sync_drop.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace dsm::rt {
@@ -37,7 +41,7 @@ struct SpanAnswer {
     memory::SpanRecord record;
 };
 
-class Spans final : public SpanFinder, public CallHandler {
+class Spans final : public SpanFinder, public CallHandler, private memory::SpanLookupEffects {
 public:
     Spans(Node &node, Engine &engine, Calls &calls);
     /// Set once, before the first message: what has to be dropped with a span.
@@ -59,9 +63,9 @@ public:
     void give_back(const memory::SpanRecord &record);
     /// Changes the size of a big block where it stands: 0, ENOMEM (no room behind it, or no budget) or EINVAL (gone).
     int resize(const memory::SpanRecord &record, std::uint64_t bytes);
-    /// Allocates and answers all callers, at once or when spans that are being freed have made room. On rank 0, on the
-    /// driver only.
-    void allocate_for(std::vector<CallToken> callers, const memory::SpanAttributes &attributes,
+    /// Allocates and answers, at once or when spans that are being freed have made room. On rank 0, on the driver only.
+    using Answered = std::function<void(const SpanAnswer &)>;
+    void allocate_for(const Answered &answered, const memory::SpanAttributes &attributes,
                       std::uint32_t alignment_chunks);
 
     void on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) override;
@@ -83,7 +87,19 @@ private:
         std::uint32_t reserved;
         Nanoseconds since_ns; ///< when this node began to forget it
     };
+    /// What one node of the tree tells another that asked.
+    struct FoundSpan {
+        memory::ChunkId chunk;
+        SpanAnswer answer;
+    };
+    std::optional<memory::SpanRecord> ask_tree(memory::ChunkId chunk);
     std::optional<memory::SpanRecord> ask_directory(memory::ChunkId chunk);
+    bool insert_found(const memory::SpanRecord &record);
+    void look_up_for(const memory::SpanAsker &asker, memory::ChunkId chunk);
+    std::optional<memory::SpanRecord> known(memory::ChunkId chunk) override;
+    void ask_parent(memory::ChunkId chunk) override;
+    void answer(const memory::SpanAsker &asker, memory::ChunkId chunk,
+                const std::optional<memory::SpanRecord> &record) override;
     /// Bytes that the live spans need at each home, so that the nodes' budgets are not promised twice.
     bool charge_if_room(const memory::SpanRecord &record);
     void charge(const memory::SpanRecord &record, bool add);
@@ -95,25 +111,32 @@ private:
     void forget_here(SpanDrop drop);
     void punch_here(SpanDrop drop);
     std::uint32_t punch_some(const memory::SpanRecord &record, std::uint32_t from);
-    bool is_last_answer(const memory::SpanRecord &record);
     void end_span(const memory::SpanRecord &record);
-    void tell_everybody(CallKind kind, const SpanDrop &drop);
+    void forget_everywhere(const SpanDrop &drop);
+    void pass_down(CallKind kind, SpanDrop drop);
+    void answer_up(CallKind kind, const memory::SpanRecord &record);
     std::uint32_t everybody() const;
+    std::uint32_t self_number() const;
+    Rank member(std::uint32_t number) const;
 
     Node &node_;
     Engine &engine_;
     Calls &calls_;
     Coherence *coherence_ = nullptr;
     SyncDrops *drops_ = nullptr;
+    memory::SpanLookups lookups_;
+    /// First chunk of a span on its way out -> answers that this rank still waits for in this round, its own among
+    /// them.
+    std::map<std::uint32_t, std::uint32_t> rounds_;
 
     // On rank 0 only.
     struct Directory {
         memory::SharedRegion region;
         std::optional<memory::SpanDirectory> spans;
-        std::vector<std::uint64_t> homed_pages;        ///< by node
-        std::map<std::uint32_t, std::uint32_t> ending; ///< first chunk -> answers that this round still waits for
+        std::vector<std::uint64_t> homed_pages; ///< by node
+        std::set<std::uint32_t> ending;         ///< first chunks of spans on their way out
         struct Waiting {
-            std::vector<CallToken> callers;
+            Answered answered;
             memory::SpanAttributes attributes;
             std::uint32_t alignment_chunks;
         };

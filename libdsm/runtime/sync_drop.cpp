@@ -1,4 +1,4 @@
-// Notes, and the rounds of a block that is being freed.
+// Notes, and what this node does in the rounds of blocks that are being freed.
 #include "libdsm/runtime/sync_drop.hpp"
 
 #include "libdsm/base/log.hpp"
@@ -44,7 +44,8 @@ private:
 } // namespace
 
 SyncDrops::SyncDrops(Node &node, Engine &engine, Calls &calls, SpanFinder &finder)
-    : node_(node), engine_(engine), calls_(calls), finder_(finder), table_(*node.objects), solo_(node.solo()) {
+    : node_(node), engine_(engine), calls_(calls), finder_(finder), table_(*node.objects), solo_(node.solo()),
+      rounds_(node.topology->self_node(), node.topology->node_count()) {
     for (CallKind kind :
          {CallKind::NoteObjects, CallKind::DropObjects, CallKind::ObjectsRound, CallKind::ObjectsRoundDone}) {
         calls_.handle(kind, *this);
@@ -105,53 +106,47 @@ bool SyncDrops::before_free(memory::SegmentOffset block, std::function<void()> t
     return false;
 }
 
-// ---- Rounds
+// ---- Rounds: effects of sync/drop_rounds.hpp
 
 void SyncDrops::begin(const SyncRange &range, std::function<void()> then) {
     const std::uint32_t number = next_round_++;
-    Round &round = rounds_[number];
-    round = {range, Step::Look, 0, true, 0, now_ns(), std::move(then)};
-    ask_all(number, round);
+    waiting_.emplace(number, Waiting{now_ns(), std::move(then)});
+    rounds_.begin(number, {range.begin, range.end}, *this);
 }
 
-void SyncDrops::ask_all(std::uint32_t number, Round &round) {
-    const std::uint16_t nodes = node_.topology->node_count();
-    round.answers_left = nodes;
-    round.all_good = true;
-    round.last_note = table_.last_note();
-    const RoundRequest request{round.range, number, round.step};
-    for (std::uint16_t node = 0; node < nodes; ++node) {
-        if (NodeId{node} == node_.topology->self_node()) { continue; }
-        calls_.tell(node_.topology->first_rank_of(NodeId{node}), CallKind::ObjectsRound, request);
-    }
-    on_answer({number, take_step(request) ? 1U : 0U});
+void SyncDrops::ask(NodeId to, const sync::DropRequest &request) {
+    calls_.tell(node_.topology->first_rank_of(to), CallKind::ObjectsRound, request);
 }
 
-/// This node's part of a step. After dropping, the pages of the block that hold nothing more are forgotten (D1).
-bool SyncDrops::take_step(const RoundRequest &request) {
-    if (request.step == Step::Look) {
-        Settled settled;
-        table_.visit(request.range, settled);
-        return settled.all;
-    }
-    drop_here(request.range);
-    return table_.forget_known(request.range);
+void SyncDrops::answer(NodeId to, const sync::DropAnswer &answer) {
+    calls_.tell(node_.topology->first_rank_of(to), CallKind::ObjectsRoundDone, answer);
 }
 
-void SyncDrops::on_answer(const RoundAnswer &answer) {
-    const auto found = rounds_.find(answer.number);
-    DSM_CHECK(found != rounds_.end(), "D4 each node answers each step once", answer.number);
-    Round &round = found->second;
-    round.all_good = round.all_good && answer.good != 0;
-    if (--round.answers_left != 0) { return; }
-    if (round.step == Step::Look) {
-        if (round.all_good || now_ns() - round.since_ns > patience_ns) { round.step = Step::Drop; }
-        ask_all(answer.number, round);
-        return;
-    }
-    if (round.all_good) { table_.take_back_notes(round.range, round.last_note); }
-    const std::function<void()> then = std::move(round.then);
-    rounds_.erase(found);
+bool SyncDrops::look(const sync::DropRange &range) {
+    Settled settled;
+    table_.visit({range.begin, range.end}, settled);
+    return settled.all;
+}
+
+bool SyncDrops::forget(const sync::DropRange &range) { return table_.forget_known({range.begin, range.end}); }
+
+bool SyncDrops::drop(const sync::DropRange &range) {
+    drop_here({range.begin, range.end});
+    return !table_.has_entries({range.begin, range.end});
+}
+
+void SyncDrops::take_back_notes(const sync::DropRange &range, std::uint32_t last) {
+    table_.take_back_notes({range.begin, range.end}, last);
+}
+
+bool SyncDrops::is_out_of_patience(std::uint32_t number) {
+    return now_ns() - waiting_.at(number).since_ns > patience_ns;
+}
+
+void SyncDrops::finish(std::uint32_t number) {
+    const auto found = waiting_.find(number);
+    const std::function<void()> then = std::move(found->second.then);
+    waiting_.erase(found);
     then();
 }
 
@@ -182,11 +177,9 @@ void SyncDrops::on_call(CallKind kind, CallToken token, std::span<const std::byt
     } else if (kind == CallKind::DropObjects) {
         begin(arguments_as<SyncRange>(arguments), [this, token] { calls_.answer(token, 0); });
     } else if (kind == CallKind::ObjectsRound) {
-        const auto request = arguments_as<RoundRequest>(arguments);
-        calls_.tell(token.caller, CallKind::ObjectsRoundDone,
-                    RoundAnswer{request.number, take_step(request) ? 1U : 0U});
+        rounds_.on_request(arguments_as<sync::DropRequest>(arguments), *this);
     } else if (kind == CallKind::ObjectsRoundDone) {
-        on_answer(arguments_as<RoundAnswer>(arguments));
+        rounds_.on_answer(arguments_as<sync::DropAnswer>(arguments), *this);
     }
 }
 

@@ -5,13 +5,13 @@
 // small blocks, kept by the node that owns the heap chunk (the *keeper*, who takes part in every free anyway):
 //
 //   first use:  user --NoteObjects--> keeper --answer--> user, who remembers it; once per node and page
-//   free:       if the page is noted: keeper --ObjectsRound (look)--> every node --answers--> keeper, again until all
-//               are settled; then --ObjectsRound (drop)--> every node --answers--> keeper: the block is free
+//   free:       if the page is noted: a round through all nodes, which finds when the objects are settled, and drops
+//               them (sync/drop_rounds.hpp); then the block is free
 //   spans:      every node is told of their end in two rounds anyway (spans.hpp): the same two steps, and no notes
 //
 // D1 A node that remembers a page's note has it noted at the keeper: a note is taken back only after a round in which
-//    every node has reported the page empty, having forgotten the note, and if it was not renewed since the round
-//    began.
+//    every node has first forgotten the note, and later reported the page empty, and if it was not renewed since the
+//    round began.
 // D2 So a block whose page is not noted has no entry at any node but its keeper, where atomics have their home.
 // D3 The first step finds when no message about the objects is under way: a lock's Request of a thread that has given
 //    up, a barrier that is still letting threads go. Only the use of freed memory could make new ones.
@@ -20,6 +20,7 @@
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/node.hpp"
+#include "libdsm/sync/drop_rounds.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -27,7 +28,7 @@
 
 namespace dsm::rt {
 
-class SyncDrops final : public CallHandler {
+class SyncDrops final : public CallHandler, private sync::DropEffects {
 public:
     SyncDrops(Node &node, Engine &engine, Calls &calls, SpanFinder &finder);
 
@@ -56,34 +57,25 @@ public:
     void on_call(CallKind kind, CallToken token, std::span<const std::byte> arguments) override;
 
 private:
-    enum class Step : std::uint32_t { Look, Drop };
-    struct RoundRequest {
-        SyncRange range;
-        std::uint32_t number;
-        Step step;
-    };
-    struct RoundAnswer {
-        std::uint32_t number;
-        std::uint32_t good; ///< Look: settled; Drop: the pages are empty
-    };
-    /// Of a block that is being freed, at its keeper's first rank; driver only.
-    struct Round {
-        SyncRange range;
-        Step step;
-        std::uint32_t answers_left;
-        bool all_good;
-        std::uint32_t last_note; ///< when the step began
+    /// Who waits for a round of this node's.
+    struct Waiting {
         Nanoseconds since_ns;
         std::function<void()> then;
     };
+    void ask(NodeId to, const sync::DropRequest &request) override;
+    void answer(NodeId to, const sync::DropAnswer &answer) override;
+    bool look(const sync::DropRange &range) override;
+    bool forget(const sync::DropRange &range) override;
+    bool drop(const sync::DropRange &range) override;
+    std::uint32_t last_note() override { return table_.last_note(); }
+    void take_back_notes(const sync::DropRange &range, std::uint32_t last) override;
+    bool is_out_of_patience(std::uint32_t number) override;
+    void finish(std::uint32_t number) override;
+
     void note_slowly(LockId id);
     SyncRange range_of(memory::SegmentOffset block, std::size_t kept);
     void drop_block(memory::SegmentOffset block, std::size_t kept);
     void begin(const SyncRange &range, std::function<void()> then);
-    void ask_all(std::uint32_t number, Round &round);
-    bool take_step(const RoundRequest &request);
-    void on_answer(const RoundAnswer &answer);
-    Rank self() const { return node_.topology->self(); }
 
     Node &node_;
     Engine &engine_;
@@ -91,7 +83,8 @@ private:
     SpanFinder &finder_;
     SyncTable &table_;
     const bool solo_;
-    std::map<std::uint32_t, Round> rounds_;
+    sync::DropRounds rounds_;                  ///< driver of the node's first rank only, as the next two
+    std::map<std::uint32_t, Waiting> waiting_; ///< by the number of the round
     std::uint32_t next_round_ = 0;
 };
 

@@ -171,28 +171,35 @@ void SyncTable::set_known_here(PageId page) {
 bool SyncTable::forget_known(const SyncRange &range) {
     const std::lock_guard held(header().lock);
     if (header().asking.load(std::memory_order_seq_cst) != 0) { return false; }
-    bool empty = true;
+    bool all = true;
     for_used_pages(range, [&](PageId page) {
-        if (first_of(page) != 0) {
-            empty = false;
-        } else if (pages_[page.value].entries.load(std::memory_order_relaxed) != 0) {
-            pages_[page.value].entries.store(0, std::memory_order_release);
+        if (has_entry_beside(page, range)) {
+            all = false;
+        } else {
+            pages_[page.value].entries.fetch_and(~known_bit, std::memory_order_release);
         }
     });
-    return empty;
+    return all;
+}
+
+bool SyncTable::has_entry_beside(PageId page, const SyncRange &range) const {
+    for (std::uint32_t link = first_of(page); link != 0; link = entries_[link - 1].next_of_page) {
+        if (!range.contains(id_of(entries_[link - 1].key.load(std::memory_order_relaxed)))) { return true; }
+    }
+    return false;
 }
 
 void SyncTable::note(PageId page) {
     const std::lock_guard held(header().lock);
     const std::uint32_t number = header().notes.fetch_add(1, std::memory_order_acq_rel) + 1;
     chunks_[memory::chunk_of(page).value].store(1, std::memory_order_release);
-    pages_[page.value].note.store((number << 1U) | 1U, std::memory_order_release);
+    pages_[page.value].note.store(sync::note_word(number), std::memory_order_release);
 }
 
 bool SyncTable::is_noted(const SyncRange &range) const {
     bool noted = false;
     for_used_pages(range, [&](PageId page) {
-        noted = noted || (pages_[page.value].note.load(std::memory_order_acquire) & 1U) != 0;
+        noted = noted || sync::is_noted(pages_[page.value].note.load(std::memory_order_acquire));
     });
     return noted;
 }
@@ -201,10 +208,8 @@ void SyncTable::take_back_notes(const SyncRange &range, std::uint32_t last) {
     const std::lock_guard held(header().lock);
     for_used_pages(range, [&](PageId page) {
         const std::uint32_t note = pages_[page.value].note.load(std::memory_order_relaxed);
-        // Numbers have 31 bits in a note, and wrap.
-        const std::uint32_t younger_by = (note & ~1U) - (last << 1U);
-        if ((note & 1U) != 0 && static_cast<std::int32_t>(younger_by) <= 0) {
-            pages_[page.value].note.store(note & ~1U, std::memory_order_release);
+        if (sync::is_noted(note)) {
+            pages_[page.value].note.store(sync::note_taken_back(note, last), std::memory_order_release);
         }
     });
 }

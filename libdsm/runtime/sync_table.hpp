@@ -15,6 +15,7 @@
 #include "libdsm/base/ids.hpp"
 #include "libdsm/memory/span_record.hpp"
 #include "libdsm/runtime/sync_states.hpp"
+#include "libdsm/sync/drop_rounds.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -80,8 +81,8 @@ public:
         return (pages_[page.value].entries.load(std::memory_order_acquire) & known_bit) != 0;
     }
     void set_known_here(PageId page);
-    /// Pages of the range that have no entry are no longer known here, unless a thread is asking for a note just now.
-    /// True when all of them have none and nobody asks.
+    /// Pages that have no entry beside the range are no longer known here, unless a thread is asking for a note just
+    /// now. True when none of them has one and nobody asks.
     bool forget_known(const SyncRange &range);
     /// While a count is up, forget_known() forgets nothing.
     void begin_asking() { header().asking.fetch_add(1, std::memory_order_seq_cst); }
@@ -105,7 +106,7 @@ private:
     };
     struct PageWord {
         std::atomic<std::uint32_t> entries; ///< place + 1 of the page's first entry, and known_bit
-        std::atomic<std::uint32_t> note;    ///< at the keeper: number of the last note << 1 | noted
+        std::atomic<std::uint32_t> note;    ///< at the keeper: sync::note_word()
     };
     static constexpr std::uint64_t key_of(SyncKind kind, LockId id) {
         return (static_cast<std::uint64_t>(kind) << 60U) | (id.value + 1);
@@ -118,6 +119,7 @@ private:
     SyncEntry &insert(SyncKind kind, LockId id);
     void link(std::size_t place, LockId id);
     std::uint32_t first_of(PageId page) const;
+    bool has_entry_beside(PageId page, const SyncRange &range) const;
     void set_first(PageId page, std::uint32_t link);
     void erase_entry(std::size_t place);
     template <class OnPage> void for_used_pages(const SyncRange &range, OnPage on_page) const;

@@ -66,7 +66,7 @@ struct LockState {
     TokenPhase phase;
     bool head_woken;          ///< the first of the queue was woken and has not retried yet (L7)
     bool next_told;           ///< `next` was sent Kept
-    std::uint16_t asks;       ///< number of this node's last Request
+    std::uint16_t asks;       ///< number of this node's last Request; wraps
     std::uint16_t kept_due;   ///< Kepts to this node that their Tokens have overtaken (L14)
     std::uint16_t hand_overs; ///< times a local thread took the lock while `next` waited (L10)
     std::uint16_t barges;     ///< releases that have passed the first of the queue by (L10)

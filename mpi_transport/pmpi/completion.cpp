@@ -1,5 +1,6 @@
 // The ends of nonblocking and persistent operations. Requests whose buffers are private are in no table and go straight
 // through; while the table is empty nothing is looked up at all.
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
@@ -65,6 +66,8 @@ bool is_well(int code, const MPI_Status &status) {
 }
 
 } // namespace
+
+const char dsm::pmpi::completion_part = 0;
 
 extern "C" {
 

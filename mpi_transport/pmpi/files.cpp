@@ -1,61 +1,53 @@
 // Files: blocking and nonblocking reads and writes.
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
 
-namespace {
-
 using dsm::pmpi::began;
+using dsm::pmpi::begin_send;
 using dsm::pmpi::Image;
+using dsm::pmpi::receive;
 using dsm::pmpi::Use;
 
-/// Calls with a status that says how much has come, also where the program wants none.
-template <class Read> int read_with(const Image &into, MPI_Status *status, Read call) {
-    MPI_Status own;
-    MPI_Status *const used = status == MPI_STATUS_IGNORE && !into.is_private() ? &own : status;
-    const int code = call(used);
-    if (code == MPI_SUCCESS && !into.is_private()) { into.store_received(*used); }
-    return code;
-}
-
-} // namespace
+const char dsm::pmpi::files_part = 0;
 
 extern "C" {
 
 DSM_API int MPI_File_read(MPI_File file, void *buf, int count, MPI_Datatype type, MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status, [&](MPI_Status *used) { return PMPI_File_read(file, into, count, type, used); });
+    return receive(into, status, [&](MPI_Status *used) { return PMPI_File_read(file, into, count, type, used); });
 }
 
 DSM_API int MPI_File_read_all(MPI_File file, void *buf, int count, MPI_Datatype type, MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status, [&](MPI_Status *used) { return PMPI_File_read_all(file, into, count, type, used); });
+    return receive(into, status, [&](MPI_Status *used) { return PMPI_File_read_all(file, into, count, type, used); });
 }
 
 DSM_API int MPI_File_read_at(MPI_File file, MPI_Offset offset, void *buf, int count, MPI_Datatype type,
                              MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status,
-                     [&](MPI_Status *used) { return PMPI_File_read_at(file, offset, into, count, type, used); });
+    return receive(into, status,
+                   [&](MPI_Status *used) { return PMPI_File_read_at(file, offset, into, count, type, used); });
 }
 
 DSM_API int MPI_File_read_at_all(MPI_File file, MPI_Offset offset, void *buf, int count, MPI_Datatype type,
                                  MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status,
-                     [&](MPI_Status *used) { return PMPI_File_read_at_all(file, offset, into, count, type, used); });
+    return receive(into, status,
+                   [&](MPI_Status *used) { return PMPI_File_read_at_all(file, offset, into, count, type, used); });
 }
 
 DSM_API int MPI_File_read_shared(MPI_File file, void *buf, int count, MPI_Datatype type, MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status,
-                     [&](MPI_Status *used) { return PMPI_File_read_shared(file, into, count, type, used); });
+    return receive(into, status,
+                   [&](MPI_Status *used) { return PMPI_File_read_shared(file, into, count, type, used); });
 }
 
 DSM_API int MPI_File_read_ordered(MPI_File file, void *buf, int count, MPI_Datatype type, MPI_Status *status) {
     const Image into(buf, count, type, Use::Receive);
-    return read_with(into, status,
-                     [&](MPI_Status *used) { return PMPI_File_read_ordered(file, into, count, type, used); });
+    return receive(into, status,
+                   [&](MPI_Status *used) { return PMPI_File_read_ordered(file, into, count, type, used); });
 }
 
 DSM_API int MPI_File_iread(MPI_File file, void *buf, int count, MPI_Datatype type, MPI_Request *request) {
@@ -117,35 +109,31 @@ DSM_API int MPI_File_write_ordered(MPI_File file, const void *buf, int count, MP
 }
 
 DSM_API int MPI_File_iwrite(MPI_File file, const void *buf, int count, MPI_Datatype type, MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_File_iwrite(file, sent, count, type, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_File_iwrite(file, sent, count, type, request); });
 }
 
 DSM_API int MPI_File_iwrite_all(MPI_File file, const void *buf, int count, MPI_Datatype type, MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_File_iwrite_all(file, sent, count, type, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_File_iwrite_all(file, sent, count, type, request); });
 }
 
 DSM_API int MPI_File_iwrite_at(MPI_File file, MPI_Offset offset, const void *buf, int count, MPI_Datatype type,
                                MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_File_iwrite_at(file, offset, sent, count, type, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_File_iwrite_at(file, offset, sent, count, type, request); });
 }
 
 DSM_API int MPI_File_iwrite_at_all(MPI_File file, MPI_Offset offset, const void *buf, int count, MPI_Datatype type,
                                    MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_File_iwrite_at_all(file, offset, sent, count, type, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request, [&](const Image &sent) {
+        return PMPI_File_iwrite_at_all(file, offset, sent, count, type, request);
+    });
 }
 
 DSM_API int MPI_File_iwrite_shared(MPI_File file, const void *buf, int count, MPI_Datatype type, MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_File_iwrite_shared(file, sent, count, type, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_File_iwrite_shared(file, sent, count, type, request); });
 }
 
 } // extern "C"

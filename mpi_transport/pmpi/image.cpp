@@ -1,7 +1,7 @@
 // Copies between shared memory and its images.
 #include "mpi_transport/pmpi/image.hpp"
 
-#include <dsm/access.h>
+#include <dsm/debug.h>
 #include <dsm/life.h>
 
 #include <algorithm>
@@ -25,10 +25,7 @@ ElementLayout layout_of(MPI_Datatype type) {
     return layout;
 }
 
-struct Range {
-    MPI_Count begin;
-    MPI_Count end;
-};
+using Range = Image::Range;
 
 Range range_of(std::span<const Part> parts, const ElementLayout &layout) {
     Range range{0, 0};
@@ -41,6 +38,15 @@ Range range_of(std::span<const Part> parts, const ElementLayout &layout) {
                                          : Range{std::min(range.begin, begin), std::max(range.end, end)};
     }
     return range;
+}
+
+bool is_in_segment(void *buffer, Range range) {
+    const MPI_Count bytes = range.end - range.begin;
+    if (bytes <= 0 || bytes > span_max) { return false; }
+    // Not dsm_is_shared(): if libdsm.a stands before libdsm_pmpi.a, what nobody uses there is not linked.
+    const auto segment = static_cast<MPI_Count>(dsm_debug_segment.base);
+    const MPI_Count first = reinterpret_cast<MPI_Count>(buffer) + range.begin;
+    return first < segment + static_cast<MPI_Count>(dsm_debug_segment.bytes) && first + bytes > segment;
 }
 
 [[noreturn]] void end_for_lack_of_memory(MPI_Count bytes) {
@@ -64,50 +70,77 @@ Image::Image(const void *buffer, std::span<const Part> parts, MPI_Datatype type,
     : address_(const_cast<void *>(buffer)) {
     const bool is_empty = std::all_of(parts.begin(), parts.end(), [](const Part &part) { return part.count <= 0; });
     if (is_empty || buffer == MPI_IN_PLACE || type == MPI_DATATYPE_NULL) { return; }
-    layout_ = layout_of(type);
-    const Range range = range_of(parts, layout_);
-    const MPI_Count bytes = range.end - range.begin;
-    auto *first = static_cast<std::byte *>(address_) + range.begin;
-    if (bytes <= 0 || bytes > span_max || dsm_is_shared(first, static_cast<std::size_t>(bytes)) == 0) { return; }
+    const ElementLayout layout = layout_of(type);
+    const Range range = range_of(parts, layout);
+    if (!is_in_segment(address_, range)) { return; }
+    sections_.push_back({layout, {parts.begin(), parts.end()}, runs_of(type, layout)});
+    make(range, use);
+}
+
+Image::Image(const void *buffer, std::span<const TypedPart> parts, Use use) : address_(const_cast<void *>(buffer)) {
+    if (buffer == MPI_IN_PLACE) { return; }
+    Range whole{0, 0};
+    std::vector<MPI_Datatype> types;
+    for (const TypedPart &part : parts) {
+        if (part.count <= 0 || part.type == MPI_DATATYPE_NULL) { continue; }
+        Section section{layout_of(part.type), {{part.offset, part.count}}, {}};
+        const Range range = range_of(section.parts, section.layout);
+        if (range.begin == range.end) { continue; }
+        whole = types.empty() ? range : Range{std::min(whole.begin, range.begin), std::max(whole.end, range.end)};
+        sections_.push_back(std::move(section));
+        types.push_back(part.type);
+    }
+    if (!is_in_segment(address_, whole)) {
+        sections_.clear();
+        return;
+    }
+    for (std::size_t at = 0; at < types.size(); ++at) { sections_[at].runs = runs_of(types[at], sections_[at].layout); }
+    make(whole, use);
+}
+
+void Image::make(Range range, Use use) {
     shared_ = static_cast<std::byte *>(address_);
     begin_ = range.begin;
-    parts_.assign(parts.begin(), parts.end());
-    memory_.reset(static_cast<std::byte *>(std::malloc(static_cast<std::size_t>(bytes))));
-    if (!memory_) { end_for_lack_of_memory(bytes); }
+    memory_.reset(static_cast<std::byte *>(std::malloc(static_cast<std::size_t>(range.end - range.begin))));
+    if (!memory_) { end_for_lack_of_memory(range.end - range.begin); }
     address_ = memory_.get() - begin_;
-    if (layout_.has_gaps()) { find_runs(type); }
     if (use == Use::Read || use == Use::ReadWrite) { load(); }
     if (use == Use::Receive) { prepare_to_receive(); }
 }
 
 /// Lets MPI unpack ones over zeros: where ones are then, the datatype has its bytes.
-void Image::find_runs(MPI_Datatype type) {
+std::vector<Image::Run> Image::runs_of(MPI_Datatype type, const ElementLayout &layout) {
+    std::vector<Run> runs;
+    if (!layout.has_gaps()) { return runs; }
     int packed_bytes = 0;
     PMPI_Pack_size(1, type, MPI_COMM_SELF, &packed_bytes);
     const std::vector<unsigned char> ones(static_cast<std::size_t>(packed_bytes), UCHAR_MAX);
-    std::vector<unsigned char> covered(static_cast<std::size_t>(layout_.span), 0);
+    std::vector<unsigned char> covered(static_cast<std::size_t>(layout.span), 0);
     int position = 0;
-    PMPI_Unpack(ones.data(), packed_bytes, &position, covered.data() - layout_.begin, 1, type, MPI_COMM_SELF);
+    PMPI_Unpack(ones.data(), packed_bytes, &position, covered.data() - layout.begin, 1, type, MPI_COMM_SELF);
     for (auto at = covered.begin(); at != covered.end();) {
         const auto begin = std::find(at, covered.end(), static_cast<unsigned char>(UCHAR_MAX));
         at = std::find(begin, covered.end(), static_cast<unsigned char>(0));
-        if (begin != at) { runs_.push_back({begin - covered.begin(), at - begin}); }
+        if (begin != at) { runs.push_back({begin - covered.begin(), at - begin}); }
     }
+    return runs;
 }
 
 /// copy(offset from the buffer's address, bytes) for every stretch without a gap.
 template <class Copy> void Image::for_runs(Copy copy) const {
-    for (const Part &part : parts_) {
-        if (part.count <= 0) { continue; }
-        if (layout_.is_dense()) {
-            copy(part.offset + layout_.begin, part.count * layout_.bytes);
-            continue;
-        }
-        for (MPI_Count element = 0; element < part.count; ++element) {
-            const MPI_Count first = part.offset + element * layout_.extent + layout_.begin;
-            if (!layout_.has_gaps()) { copy(first, layout_.bytes); }
-            for (const Run &run : runs_) { copy(first + run.begin, run.bytes); }
-        }
+    for (const Section &section : sections_) {
+        for (const Part &part : section.parts) { for_runs_of(section, part, copy); }
+    }
+}
+
+template <class Copy> void Image::for_runs_of(const Section &section, const Part &part, Copy copy) {
+    const ElementLayout &layout = section.layout;
+    if (part.count <= 0) { return; }
+    if (layout.is_dense()) { return copy(part.offset + layout.begin, part.count * layout.bytes); }
+    for (MPI_Count element = 0; element < part.count; ++element) {
+        const MPI_Count first = part.offset + element * layout.extent + layout.begin;
+        if (!layout.has_gaps()) { copy(first, layout.bytes); }
+        for (const Run &run : section.runs) { copy(first + run.begin, run.bytes); }
     }
 }
 
@@ -135,8 +168,13 @@ void Image::store_received(const MPI_Status &status) const {
     PMPI_Get_elements_x(&status, MPI_BYTE, &received);
     if (received == MPI_UNDEFINED || received <= 0) { return; }
     if (!is_one_run()) { return store(); } // What has not come was loaded before.
-    const MPI_Count bytes = std::min(received, parts_[0].count * layout_.bytes);
-    std::memcpy(shared_ + layout_.begin, memory_.get(), static_cast<std::size_t>(bytes));
+    const Section &all = sections_[0];
+    store_bytes(0, std::min(received, all.parts[0].count * all.layout.bytes));
+}
+
+void Image::store_bytes(MPI_Count first, MPI_Count end) const {
+    if (is_private() || first >= end) { return; }
+    std::memcpy(shared_ + begin_ + first, memory_.get() + first, static_cast<std::size_t>(end - first));
 }
 
 } // namespace dsm::pmpi

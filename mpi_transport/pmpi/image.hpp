@@ -35,6 +35,13 @@ struct Part {
     MPI_Count count;
 };
 
+/// As a part, with a datatype of its own.
+struct TypedPart {
+    MPI_Aint offset;
+    MPI_Count count;
+    MPI_Datatype type;
+};
+
 /// Where the bytes of one element of a datatype lie.
 struct ElementLayout {
     MPI_Count extent; ///< from one element to the next
@@ -47,10 +54,16 @@ struct ElementLayout {
 
 class Image {
 public:
+    /// Bytes from the buffer's address.
+    struct Range {
+        MPI_Count begin;
+        MPI_Count end;
+    };
     Image() = default;
     Image(const void *buffer, MPI_Count count, MPI_Datatype type, Use use);
     /// Several stretches of one buffer, as the vector collectives have them.
     Image(const void *buffer, std::span<const Part> parts, MPI_Datatype type, Use use);
+    Image(const void *buffer, std::span<const TypedPart> parts, Use use);
 
     /// What to give to MPI.
     operator void *() const { return address_; } // NOLINT(google-explicit-constructor)
@@ -63,26 +76,36 @@ public:
     void store() const;
     /// Writes what an operation has received.
     void store_received(const MPI_Status &status) const;
+    /// Writes some bytes of a buffer without gaps.
+    void store_bytes(MPI_Count first, MPI_Count end) const;
 
 private:
     struct Run {
         MPI_Count begin; ///< from the element's first byte
         MPI_Count bytes;
     };
+    /// What is of one datatype.
+    struct Section {
+        ElementLayout layout{};
+        std::vector<Part> parts;
+        std::vector<Run> runs; ///< of one element, if it has gaps
+    };
     struct Free {
         void operator()(std::byte *memory) const { std::free(memory); }
     };
-    void find_runs(MPI_Datatype type);
-    [[nodiscard]] bool is_one_run() const { return parts_.size() == 1 && layout_.is_dense(); }
+    static std::vector<Run> runs_of(MPI_Datatype type, const ElementLayout &layout);
+    void make(Range range, Use use);
+    [[nodiscard]] bool is_one_run() const {
+        return sections_.size() == 1 && sections_[0].parts.size() == 1 && sections_[0].layout.is_dense();
+    }
     template <class Copy> void for_runs(Copy copy) const;
+    template <class Copy> static void for_runs_of(const Section &section, const Part &part, Copy copy);
 
     void *address_ = nullptr;
     std::byte *shared_ = nullptr; ///< the program's buffer
     std::unique_ptr<std::byte, Free> memory_;
     MPI_Count begin_ = 0; ///< of the image, from the buffer's address
-    ElementLayout layout_{};
-    std::vector<Part> parts_;
-    std::vector<Run> runs_; ///< of one element, if it has gaps
+    std::vector<Section> sections_;
 };
 
 /// Prints one line about shared memory where it cannot be.

@@ -1,5 +1,6 @@
 // The beginnings of nonblocking gathers, scatters and exchanges; their ends are in completion.cpp.
 #include "mpi_transport/pmpi/group.hpp"
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
@@ -10,9 +11,12 @@ using dsm::pmpi::Image;
 using dsm::pmpi::image_if;
 using dsm::pmpi::is_leaf;
 using dsm::pmpi::is_root;
+using dsm::pmpi::typed_image;
 using dsm::pmpi::Use;
 using dsm::pmpi::use_of_result;
 using dsm::pmpi::vector_image;
+
+const char dsm::pmpi::nonblocking_redistributions_part = 0;
 
 extern "C" {
 
@@ -30,8 +34,8 @@ DSM_API int MPI_Igatherv(const void *sendbuf, int sendcount, MPI_Datatype sendty
                          const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root, MPI_Comm comm,
                          MPI_Request *request) {
     Image sent = image_if(is_leaf(comm, root) && sendbuf != MPI_IN_PLACE, sendbuf, sendcount, sendtype, Use::Read);
-    Image result =
-        vector_image(is_root(comm, root), recvbuf, recvcounts, displs, recvtype, comm, use_of_result(sendbuf));
+    Image result = vector_image(is_root(comm, root), recvbuf, recvcounts, displs, recvtype, block_count(comm),
+                                use_of_result(sendbuf));
     const int code =
         PMPI_Igatherv(sent, sendcount, sendtype, result, recvcounts, displs, recvtype, root, comm, request);
     return began(code, request, std::move(sent), std::move(result), false);
@@ -49,7 +53,7 @@ DSM_API int MPI_Iscatter(const void *sendbuf, int sendcount, MPI_Datatype sendty
 DSM_API int MPI_Iscatterv(const void *sendbuf, const int sendcounts[], const int displs[], MPI_Datatype sendtype,
                           void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm,
                           MPI_Request *request) {
-    Image sent = vector_image(is_root(comm, root), sendbuf, sendcounts, displs, sendtype, comm, Use::Read);
+    Image sent = vector_image(is_root(comm, root), sendbuf, sendcounts, displs, sendtype, block_count(comm), Use::Read);
     Image result = image_if(is_leaf(comm, root) && recvbuf != MPI_IN_PLACE, recvbuf, recvcount, recvtype, Use::Write);
     const int code =
         PMPI_Iscatterv(sent, sendcounts, displs, sendtype, result, recvcount, recvtype, root, comm, request);
@@ -77,7 +81,7 @@ DSM_API int MPI_Iallgatherv(const void *sendbuf, int sendcount, MPI_Datatype sen
                             const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
                             MPI_Request *request) {
     Image sent = image_if(sendbuf != MPI_IN_PLACE, sendbuf, sendcount, sendtype, Use::Read);
-    Image result = vector_image(true, recvbuf, recvcounts, displs, recvtype, comm, use_of_result(sendbuf));
+    Image result = vector_image(true, recvbuf, recvcounts, displs, recvtype, block_count(comm), use_of_result(sendbuf));
     const int code = PMPI_Iallgatherv(sent, sendcount, sendtype, result, recvcounts, displs, recvtype, comm, request);
     return began(code, request, std::move(sent), std::move(result), false);
 }
@@ -85,10 +89,21 @@ DSM_API int MPI_Iallgatherv(const void *sendbuf, int sendcount, MPI_Datatype sen
 DSM_API int MPI_Ialltoallv(const void *sendbuf, const int sendcounts[], const int sdispls[], MPI_Datatype sendtype,
                            void *recvbuf, const int recvcounts[], const int rdispls[], MPI_Datatype recvtype,
                            MPI_Comm comm, MPI_Request *request) {
-    Image sent = vector_image(true, sendbuf, sendcounts, sdispls, sendtype, comm, Use::Read);
-    Image result = vector_image(true, recvbuf, recvcounts, rdispls, recvtype, comm, use_of_result(sendbuf));
+    Image sent = vector_image(true, sendbuf, sendcounts, sdispls, sendtype, block_count(comm), Use::Read);
+    Image result =
+        vector_image(true, recvbuf, recvcounts, rdispls, recvtype, block_count(comm), use_of_result(sendbuf));
     const int code =
         PMPI_Ialltoallv(sent, sendcounts, sdispls, sendtype, result, recvcounts, rdispls, recvtype, comm, request);
+    return began(code, request, std::move(sent), std::move(result), false);
+}
+
+DSM_API int MPI_Ialltoallw(const void *sendbuf, const int sendcounts[], const int sdispls[],
+                           const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
+                           const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Request *request) {
+    Image sent = typed_image(sendbuf, sendcounts, sdispls, sendtypes, block_count(comm), Use::Read);
+    Image result = typed_image(recvbuf, recvcounts, rdispls, recvtypes, block_count(comm), use_of_result(sendbuf));
+    const int code =
+        PMPI_Ialltoallw(sent, sendcounts, sdispls, sendtypes, result, recvcounts, rdispls, recvtypes, comm, request);
     return began(code, request, std::move(sent), std::move(result), false);
 }
 

@@ -1,11 +1,12 @@
 // The beginnings of nonblocking broadcasts and reductions; their ends are in completion.cpp.
 #include "mpi_transport/pmpi/group.hpp"
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
 
 using dsm::pmpi::began;
-using dsm::pmpi::block_size;
+using dsm::pmpi::group_size;
 using dsm::pmpi::Image;
 using dsm::pmpi::image_if;
 using dsm::pmpi::is_leaf;
@@ -14,6 +15,8 @@ using dsm::pmpi::own_of;
 using dsm::pmpi::sum_of;
 using dsm::pmpi::Use;
 using dsm::pmpi::use_of_result;
+
+const char dsm::pmpi::nonblocking_reductions_part = 0;
 
 extern "C" {
 
@@ -59,7 +62,7 @@ DSM_API int MPI_Iexscan(const void *sendbuf, void *recvbuf, int count, MPI_Datat
 
 DSM_API int MPI_Ireduce_scatter_block(const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op,
                                       MPI_Comm comm, MPI_Request *request) {
-    const MPI_Count blocks = block_size(comm);
+    const MPI_Count blocks = group_size(comm);
     Image sent(sendbuf, blocks * count, type, Use::Read);
     Image result(recvbuf, sendbuf == MPI_IN_PLACE ? blocks * count : count, type, use_of_result(sendbuf));
     const int code = PMPI_Ireduce_scatter_block(sent, result, count, type, op, comm, request);

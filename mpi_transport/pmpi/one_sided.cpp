@@ -1,5 +1,7 @@
 // One-sided operations: the origin's buffers have images until the origin learns that they are free (a flush, an
 // unlock, a fence, a complete). A window itself cannot stand in shared memory: MPI would write to it at any time.
+#include "mpi_transport/pmpi/group.hpp"
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
@@ -11,6 +13,7 @@ namespace {
 using dsm::pmpi::began;
 using dsm::pmpi::complain;
 using dsm::pmpi::Image;
+using dsm::pmpi::image_if;
 using dsm::pmpi::Use;
 
 constexpr int all_targets = -1;
@@ -69,6 +72,8 @@ bool is_refused(const char *call, void *base, MPI_Aint bytes) {
 
 } // namespace
 
+const char dsm::pmpi::one_sided_part = 0;
+
 extern "C" {
 
 DSM_API int MPI_Win_create(void *base, MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, MPI_Win *window) {
@@ -111,7 +116,7 @@ DSM_API int MPI_Accumulate(const void *origin, int count, MPI_Datatype type, int
 DSM_API int MPI_Get_accumulate(const void *origin, int count, MPI_Datatype type, void *result, int result_count,
                                MPI_Datatype result_type, int target, MPI_Aint at, int target_count,
                                MPI_Datatype target_type, MPI_Op op, MPI_Win window) {
-    Image sent(origin, count, type, Use::Read);
+    Image sent = image_if(op != MPI_NO_OP, origin, count, type, Use::Read);
     Image got(result, result_count, result_type, Use::Write);
     const int code = PMPI_Get_accumulate(sent, count, type, got, result_count, result_type, target, at, target_count,
                                          target_type, op, window);
@@ -120,7 +125,7 @@ DSM_API int MPI_Get_accumulate(const void *origin, int count, MPI_Datatype type,
 
 DSM_API int MPI_Fetch_and_op(const void *origin, void *result, MPI_Datatype type, int target, MPI_Aint at, MPI_Op op,
                              MPI_Win window) {
-    Image sent(origin, 1, type, Use::Read);
+    Image sent = image_if(op != MPI_NO_OP, origin, 1, type, Use::Read);
     Image got(result, 1, type, Use::Write);
     const int code = PMPI_Fetch_and_op(sent, got, type, target, at, op, window);
     return open_operations().add(code, window, target, std::move(sent), std::move(got));
@@ -155,6 +160,16 @@ DSM_API int MPI_Raccumulate(const void *origin, int count, MPI_Datatype type, in
     Image sent(origin, count, type, Use::Read);
     const int code = PMPI_Raccumulate(sent, count, type, target, at, target_count, target_type, op, window, request);
     return began(code, request, std::move(sent), {}, false);
+}
+
+DSM_API int MPI_Rget_accumulate(const void *origin, int count, MPI_Datatype type, void *result, int result_count,
+                                MPI_Datatype result_type, int target, MPI_Aint at, int target_count,
+                                MPI_Datatype target_type, MPI_Op op, MPI_Win window, MPI_Request *request) {
+    Image sent = image_if(op != MPI_NO_OP, origin, count, type, Use::Read);
+    Image got(result, result_count, result_type, Use::Write);
+    const int code = PMPI_Rget_accumulate(sent, count, type, got, result_count, result_type, target, at, target_count,
+                                          target_type, op, window, request);
+    return began(code, request, std::move(sent), std::move(got), false);
 }
 
 DSM_API int MPI_Win_fence(int assertion, MPI_Win window) {

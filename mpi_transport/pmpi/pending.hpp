@@ -44,4 +44,25 @@ private:
 /// Notes a request that an MPI call has just begun. Returns the call's code.
 int began(int code, const MPI_Request *request, Image sent, Image received, bool counts_received);
 
+/// Begins an operation that sends alone: `begin` is given the image.
+template <class Begin> int begin_send(Image sent, const MPI_Request *request, Begin begin) {
+    const int code = begin(sent);
+    return began(code, request, std::move(sent), {}, true);
+}
+
+/// The end of a blocking call that fills all of `image`. Returns the call's code.
+inline int stored(int code, const Image &image) {
+    if (code == MPI_SUCCESS) { image.store(); }
+    return code;
+}
+
+/// A blocking call with a status that says how much has come, also where the program wants none.
+template <class Receive> int receive(const Image &into, MPI_Status *status, Receive call) {
+    MPI_Status own;
+    MPI_Status *const used = status == MPI_STATUS_IGNORE && !into.is_private() ? &own : status;
+    const int code = call(used);
+    if (code == MPI_SUCCESS && !into.is_private()) { into.store_received(*used); }
+    return code;
+}
+
 } // namespace dsm::pmpi

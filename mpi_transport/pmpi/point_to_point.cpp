@@ -1,4 +1,5 @@
 // Point to point: blocking calls, and the beginnings of nonblocking and persistent ones.
+#include "mpi_transport/pmpi/parts.hpp"
 #include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
@@ -6,8 +7,10 @@
 namespace {
 
 using dsm::pmpi::began;
+using dsm::pmpi::begin_send;
 using dsm::pmpi::Image;
 using dsm::pmpi::PendingOperations;
+using dsm::pmpi::receive;
 using dsm::pmpi::Use;
 
 /// A persistent send: what it sends is read at each start, so that its image is empty until then.
@@ -17,16 +20,9 @@ template <class Init> int persistent_send(Image sent, MPI_Request *request, Init
     return code;
 }
 
-/// A receive whose status may be of no interest to the program, but is to us.
-template <class Receive> int receive(const Image &into, MPI_Status *status, Receive call) {
-    MPI_Status own;
-    MPI_Status *const used = status == MPI_STATUS_IGNORE && !into.is_private() ? &own : status;
-    const int code = call(used);
-    if (code == MPI_SUCCESS && !into.is_private()) { into.store_received(*used); }
-    return code;
-}
-
 } // namespace
+
+const char dsm::pmpi::point_to_point_part = 0;
 
 extern "C" {
 
@@ -78,30 +74,26 @@ DSM_API int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int de
 
 DSM_API int MPI_Isend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                       MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_Isend(sent, count, type, dest, tag, comm, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_Isend(sent, count, type, dest, tag, comm, request); });
 }
 
 DSM_API int MPI_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                        MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_Ibsend(sent, count, type, dest, tag, comm, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_Ibsend(sent, count, type, dest, tag, comm, request); });
 }
 
 DSM_API int MPI_Issend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                        MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_Issend(sent, count, type, dest, tag, comm, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_Issend(sent, count, type, dest, tag, comm, request); });
 }
 
 DSM_API int MPI_Irsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                        MPI_Request *request) {
-    Image sent(buf, count, type, Use::Read);
-    const int code = PMPI_Irsend(sent, count, type, dest, tag, comm, request);
-    return began(code, request, std::move(sent), {}, true);
+    return begin_send(Image(buf, count, type, Use::Read), request,
+                      [&](const Image &sent) { return PMPI_Irsend(sent, count, type, dest, tag, comm, request); });
 }
 
 DSM_API int MPI_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,

@@ -1,17 +1,22 @@
 // Broadcasts and reductions.
 #include "mpi_transport/pmpi/group.hpp"
+#include "mpi_transport/pmpi/parts.hpp"
+#include "mpi_transport/pmpi/pending.hpp"
 
 #include <dsm/api.h>
 
-using dsm::pmpi::block_size;
+using dsm::pmpi::group_size;
 using dsm::pmpi::Image;
 using dsm::pmpi::image_if;
 using dsm::pmpi::is_leaf;
 using dsm::pmpi::is_root;
 using dsm::pmpi::own_of;
+using dsm::pmpi::stored;
 using dsm::pmpi::sum_of;
 using dsm::pmpi::Use;
 using dsm::pmpi::use_of_result;
+
+const char dsm::pmpi::reductions_part = 0;
 
 extern "C" {
 
@@ -27,43 +32,33 @@ DSM_API int MPI_Reduce(const void *sendbuf, void *recvbuf, int count, MPI_Dataty
                        MPI_Comm comm) {
     const Image sent = image_if(is_leaf(comm, root), sendbuf, count, type, Use::Read);
     const Image result = image_if(is_root(comm, root), recvbuf, count, type, use_of_result(sendbuf));
-    const int code = PMPI_Reduce(sent, result, count, type, op, root, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Reduce(sent, result, count, type, op, root, comm), result);
 }
 
 DSM_API int MPI_Allreduce(const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
     const Image sent(sendbuf, count, type, Use::Read);
     const Image result(recvbuf, count, type, use_of_result(sendbuf));
-    const int code = PMPI_Allreduce(sent, result, count, type, op, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Allreduce(sent, result, count, type, op, comm), result);
 }
 
 DSM_API int MPI_Scan(const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
     const Image sent(sendbuf, count, type, Use::Read);
     const Image result(recvbuf, count, type, use_of_result(sendbuf));
-    const int code = PMPI_Scan(sent, result, count, type, op, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Scan(sent, result, count, type, op, comm), result);
 }
 
 DSM_API int MPI_Exscan(const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
     const Image sent(sendbuf, count, type, Use::Read);
     const Image result(recvbuf, count, type, Use::ReadWrite);
-    const int code = PMPI_Exscan(sent, result, count, type, op, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Exscan(sent, result, count, type, op, comm), result);
 }
 
 DSM_API int MPI_Reduce_scatter_block(const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op,
                                      MPI_Comm comm) {
-    const MPI_Count blocks = block_size(comm);
+    const MPI_Count blocks = group_size(comm);
     const Image sent(sendbuf, blocks * count, type, Use::Read);
     const Image result(recvbuf, sendbuf == MPI_IN_PLACE ? blocks * count : count, type, use_of_result(sendbuf));
-    const int code = PMPI_Reduce_scatter_block(sent, result, count, type, op, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Reduce_scatter_block(sent, result, count, type, op, comm), result);
 }
 
 DSM_API int MPI_Reduce_scatter(const void *sendbuf, void *recvbuf, const int counts[], MPI_Datatype type, MPI_Op op,
@@ -71,9 +66,7 @@ DSM_API int MPI_Reduce_scatter(const void *sendbuf, void *recvbuf, const int cou
     const MPI_Count all = sum_of(counts, comm);
     const Image sent(sendbuf, all, type, Use::Read);
     const Image result(recvbuf, sendbuf == MPI_IN_PLACE ? all : own_of(counts, comm), type, use_of_result(sendbuf));
-    const int code = PMPI_Reduce_scatter(sent, result, counts, type, op, comm);
-    if (code == MPI_SUCCESS) { result.store(); }
-    return code;
+    return stored(PMPI_Reduce_scatter(sent, result, counts, type, op, comm), result);
 }
 
 } // extern "C"

@@ -6,7 +6,8 @@
     check_install.py packages (the same options)
         the packages of cpack, unpacked with dpkg-deb; what they say of themselves; then the consumer by find_package
     check_install.py symbols  --build DIR --source DIR
-        the shared library exports what the headers mark DSM_API, and no more; the archive's names are all dsm's
+        the shared library exports what the headers mark DSM_API and the MPI calls that it checks, and no more; the
+        archive's names are all dsm's
 
 Exit code 77, "skipped", where a tool is missing (dpkg-deb, pkg-config).
 """
@@ -23,6 +24,8 @@ SKIPPED = 77
 EXPECTED = "2 ranks counted to 200"
 HEADER_FOLDERS = ["libdsm/include/dsm", "mpi_transport/include/dsm"]
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+CHECKED_CALLS = "mpi_transport/checked_calls/checked_calls.cpp"
+CHECKED_NAME = re.compile(r"^CHECKED(?:_BOTH)?\((\d+), (\w+)(?:, \d+, (\w+))?", re.MULTILINE)
 API_NAME = re.compile(r"\bDSM_API\b[^;(]*?\b(dsm_\w+)\s*[(;]")
 
 
@@ -67,14 +70,14 @@ def by_cmake(options, prefix, library_folder):
 
 
 def by_pkg_config(options, pkgconfig_folder, library_folder):
-    compilers = {"c": (options.cc, "-std=c11"), "cpp": (options.cxx, "-std=c++20")}
-    for package in ("dsm", "dsm-static"):
-        flags = run("pkg-config", "--cflags", "--libs", package,
-                    env=environment(PKG_CONFIG_PATH=str(pkgconfig_folder))).split()
-        for language, (compiler, standard) in compilers.items():
-            program = options.scratch / f"by_pkg_config_{package}_{language}"
-            source = options.source / f"tests/install/consumer/consumer.{language}"
-            run(compiler, standard, source, *flags, "-o", program)
+    c, cpp = (options.cc, "-std=c11"), (options.cxx, "-std=c++20")
+    sources = [("dsm", "consumer.c", c), ("dsm", "consumer.cpp", cpp), ("dsm-pmpi", "consumer_pmpi.c", c)]
+    for name, source, (compiler, standard) in sources:
+        for package in (name, f"{name}-static"):
+            flags = run("pkg-config", "--cflags", "--libs", package,
+                        env=environment(PKG_CONFIG_PATH=str(pkgconfig_folder))).split()
+            program = options.scratch / f"by_pkg_config_{package}_{source.replace('.', '_')}"
+            run(compiler, standard, options.source / "tests/install/consumer" / source, *flags, "-o", program)
             run_consumer(options, program, library_folder)
 
 
@@ -135,6 +138,12 @@ def api_names(source):
         yield from API_NAME.findall(COMMENT.sub("", header.read_text(encoding="utf-8")))
 
 
+def checked_names(source):
+    """The MPI functions that libdsm defines over PMPI's."""
+    for _, *names in CHECKED_NAME.findall((source / CHECKED_CALLS).read_text(encoding="utf-8")):
+        yield from (f"MPI_{name}" for name in names if name)
+
+
 def defined_names(library, *options):
     """(kind, name) of what the library defines for others; the name without its version."""
     for line in run("nm", "--defined-only", "--extern-only", "--format=posix", *options, library).splitlines():
@@ -145,7 +154,7 @@ def defined_names(library, *options):
 
 def symbols(options):
     libraries = options.build / "cmake/library"
-    expected = set(api_names(options.source))
+    expected = set(api_names(options.source)) | set(checked_names(options.source))
     exported = {name for kind, name in defined_names(libraries / "libdsm.so", "--dynamic") if kind != "A"}
     findings = [f"libdsm.so exports {name}, which no header declares" for name in sorted(exported - expected)]
     findings += [f"libdsm.so does not export {name}" for name in sorted(expected - exported)]

@@ -30,11 +30,41 @@ public:
         }
     }
 
-private:
     static double value(int rank, int at, int round) { return rank * 1e6 + at * 10.0 + round; }
+    void fill(int rank, int count, double number) {
+        for (int at = 0; at < count; ++at) { part(rank)[at] = number; }
+    }
+
+private:
     std::size_t part_count_;
     double *numbers_;
 };
+
+inline constexpr double untouched = -1;
+
+/// One call on shared memory in turns. What every rank sends was written by the rank before it (part r has value(r, at,
+/// round)) and is overwritten as soon as the call is over; what it gets is judged by the rank before it: at each place
+/// it is expect(rank, at).
+template <class Call, class Expect>
+void take_turn(Field &from, Field &into, int count, int round, Call call, Expect expect) {
+    const int rank = dsm_rank();
+    const int next = (rank + 1) % dsm_size();
+    from.write_part(next, count, round);
+    into.fill(next, count, untouched);
+    dsm_barrier_all();
+    call(from.part(rank), into.part(rank));
+    from.fill(rank, count, 99);
+    dsm_barrier_all();
+    for (int at = 0; at < count; ++at) { DSM_REQUIRE_EQUAL(into.part(next)[at], expect(next, at)); }
+    dsm_barrier_all();
+}
+
+/// A call that begins, and its end.
+template <class Begin> void to_its_end(Begin begin) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    DSM_REQUIRE_EQUAL(begin(&request), MPI_SUCCESS);
+    DSM_REQUIRE_EQUAL(MPI_Wait(&request, MPI_STATUS_IGNORE), MPI_SUCCESS);
+}
 
 } // namespace dsm_test
 

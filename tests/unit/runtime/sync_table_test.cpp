@@ -187,17 +187,25 @@ TEST(SyncTable, NotesAreTakenBackUnlessRenewed) {
     EXPECT_FALSE(t.is_noted(block));
 }
 
-TEST(SyncTable, PagesAreForgottenWhenEmptyAndNobodyAsks) {
+TEST(SyncTable, PagesAreForgottenUnlessTheyHaveOthersOrSomebodyAsks) {
     Table table;
     SyncTable &t = table.table;
     Nobody nobody;
     const SyncRange page = range(7 * page_bytes, page_bytes);
+    const SyncRange block = range(7 * page_bytes, 64);
     t.set_known_here(PageId{7});
     t.find(SyncKind::Mutex, LockId{7 * page_bytes + 8});
+    t.find(SyncKind::Mutex, LockId{7 * page_bytes + 64});
     EXPECT_TRUE(t.is_known_here(PageId{7}));
-    EXPECT_FALSE(t.forget_known(page));
+    EXPECT_FALSE(t.forget_known(block));
     EXPECT_TRUE(t.is_known_here(PageId{7}));
+    t.erase(range(7 * page_bytes + 64, 64), nobody);
+    EXPECT_TRUE(t.forget_known(block)); // what stands in the block itself is about to go
+    EXPECT_FALSE(t.is_known_here(PageId{7}));
+    EXPECT_TRUE(t.has_entries(block));
     t.erase(page, nobody);
+    EXPECT_FALSE(t.has_entries(block));
+    t.set_known_here(PageId{7});
     t.begin_asking();
     EXPECT_FALSE(t.forget_known(page));
     t.end_asking();
