@@ -119,9 +119,7 @@ Task<> HomeJob::meet(HomeThread &thread) {
 
 void HomeJob::entered(HomeThread &thread, unsigned object, bool writes) {
     Oracle &oracle = oracles_[object];
-    if (oracle.writers != 0 || (writes && oracle.readers != 0)) {
-        home_fail("H6: two hold a lock that exclude each other");
-    }
+    if (oracle.writers != 0 || (writes && oracle.readers != 0)) { fail("H6: two hold a lock that exclude each other"); }
     ++(writes ? oracle.writers : oracle.readers);
     if (!writes) { ++thread.reads[object]; }
 }
@@ -129,7 +127,7 @@ void HomeJob::entered(HomeThread &thread, unsigned object, bool writes) {
 Task<> HomeJob::unlock(HomeThread &thread, unsigned object, bool writes) {
     --(writes ? oracles_[object].writers : oracles_[object].readers);
     const HomeEnd end = co_await world_.ask(thread, on_rwlock(object, Operation::Unlock));
-    if (end.result != Result::Granted) { home_fail("unlock is refused"); }
+    if (end.result != Result::Granted) { fail("unlock is refused"); }
     if (!writes) { --thread.reads[object]; }
     co_return Nothing{};
 }
@@ -138,7 +136,7 @@ Task<> HomeJob::unlock(HomeThread &thread, unsigned object, bool writes) {
 Task<> HomeJob::err(HomeThread &thread, unsigned object, bool writes) {
     const Operation operation = writes && random_.one_in(2) ? Operation::Read : Operation::Write;
     const HomeEnd end = co_await world_.ask(thread, on_rwlock(object, operation));
-    if (end.result != Result::Deadlock) { home_fail("a thread waits for itself"); }
+    if (end.result != Result::Deadlock) { fail("a thread waits for itself"); }
     ++world_.counts().deadlocks;
     co_return Nothing{};
 }
@@ -148,7 +146,7 @@ Task<> HomeJob::hold(HomeThread &thread, unsigned object, bool writes) {
     if (random_.one_in(4)) { co_await err(thread, object, writes); }
     if (!writes && random_.one_in(3)) { // H7's exception: again, in front of whoever waits
         const HomeEnd end = co_await world_.ask(thread, on_rwlock(object, Operation::Read));
-        if (end.result != Result::Granted) { home_fail("a reader may not read again"); }
+        if (end.result != Result::Granted) { fail("a reader may not read again"); }
         entered(thread, object, false);
         co_await unlock(thread, object, false);
     }
@@ -159,7 +157,7 @@ Task<> HomeJob::hold(HomeThread &thread, unsigned object, bool writes) {
 Task<> HomeJob::use_rwlock(HomeThread &thread, unsigned object) {
     if (random_.one_in(8)) {
         const HomeEnd end = co_await world_.ask(thread, on_rwlock(object, Operation::Unlock));
-        if (end.result != Result::NotOwner) { home_fail("a thread unlocks what it does not hold"); }
+        if (end.result != Result::NotOwner) { fail("a thread unlocks what it does not hold"); }
     }
     const bool writes = random_.one_in(3);
     const auto request = in_some_manner(on_rwlock(object, writes ? Operation::Write : Operation::Read));
@@ -180,11 +178,11 @@ Task<> HomeJob::take_and_put(HomeThread &thread, unsigned object) {
     Oracle &oracle = oracles_[object];
     const HomeEnd end = co_await world_.ask(thread, in_some_manner(on_semaphore(object, Operation::TakeUnit)));
     if (end.result != Result::Granted) { co_return Nothing{}; }
-    if (++oracle.taken > oracle.units) { home_fail("H10: more units are taken than there are"); }
+    if (++oracle.taken > oracle.units) { fail("H10: more units are taken than there are"); }
     for (unsigned steps = random_.below(hold_steps_max_ + 1); steps != 0; --steps) { co_await world_.yield(thread); }
     --oracle.taken;
     const HomeEnd put = co_await world_.ask(thread, on_semaphore(object, Operation::PutUnit));
-    if (put.result != Result::Granted) { home_fail("a unit is not taken back"); }
+    if (put.result != Result::Granted) { fail("a unit is not taken back"); }
     co_return Nothing{};
 }
 
@@ -193,7 +191,7 @@ Task<> HomeJob::pass_goods(HomeThread &thread, unsigned object, bool produces) {
     if (produces) {
         ++oracle.produced;
         const HomeEnd put = co_await world_.ask(thread, on_semaphore(object, Operation::PutUnit));
-        if (put.result != Result::Granted) { home_fail("a unit is not taken"); }
+        if (put.result != Result::Granted) { fail("a unit is not taken"); }
         co_return Nothing{};
     }
     Result result = Result::Refused;
@@ -202,9 +200,7 @@ Task<> HomeJob::pass_goods(HomeThread &thread, unsigned object, bool produces) {
         result = end.result;
         if (result != Result::Granted) { co_await world_.yield(thread); }
     }
-    if (++oracle.consumed > oracle.units + oracle.produced) {
-        home_fail("H10: goods are consumed before they are there");
-    }
+    if (++oracle.consumed > oracle.units + oracle.produced) { fail("H10: goods are consumed before they are there"); }
     co_return Nothing{};
 }
 
@@ -217,7 +213,7 @@ Task<> HomeJob::await_latch(HomeThread &thread, unsigned object) {
         result = end.result;
         if (result != Result::Granted) { co_await world_.yield(thread); }
     }
-    if (oracles_[object].arrived < oracles_[object].count) { home_fail("H11: a latch opens early"); }
+    if (oracles_[object].arrived < oracles_[object].count) { fail("H11: a latch opens early"); }
     co_return Nothing{};
 }
 
@@ -228,14 +224,14 @@ Task<> HomeJob::arrive(HomeThread &thread, unsigned object) {
     if (random_.one_in(2)) {
         const HomeEnd end = co_await world_.ask(thread, on_latch(object, Operation::ArriveAndWait));
         if (end.result == Result::Granted) {
-            if (oracle.arrived < oracle.count) { home_fail("H11: a latch opens early"); }
+            if (oracle.arrived < oracle.count) { fail("H11: a latch opens early"); }
             ++world_.counts().opened;
             co_return Nothing{};
         }
-        if (end.result != Result::NoSpace) { home_fail("an arrival is refused"); }
+        if (end.result != Result::NoSpace) { fail("an arrival is refused"); }
     }
     const HomeEnd end = co_await world_.ask(thread, on_latch(object, Operation::CountDown, 1));
-    if (end.result != Result::Granted) { home_fail("an arrival is refused"); }
+    if (end.result != Result::Granted) { fail("an arrival is refused"); }
     if (random_.one_in(2)) { co_await await_latch(thread, object); }
     co_return Nothing{};
 }
@@ -245,25 +241,25 @@ Task<> HomeJob::arrive(HomeThread &thread, unsigned object) {
 Task<> HomeJob::run_once(HomeThread &thread, unsigned object) {
     Oracle &oracle = oracles_[object];
     if (world_.knows_done(thread, object)) {
-        if (oracle.finished != 1) { home_fail("H12: a once is known as done that is not"); }
+        if (oracle.finished != 1) { fail("H12: a once is known as done that is not"); }
         co_return Nothing{};
     }
     const HomeEnd end = co_await world_.ask(thread, on_once(object, Operation::Begin));
     if (end.result == Result::Granted) {
-        if (oracle.finished != 1) { home_fail("H12: a once is done too early"); }
+        if (oracle.finished != 1) { fail("H12: a once is done too early"); }
         world_.note_done(thread, object);
     }
     if (end.result != Result::Run) { co_return Nothing{}; }
-    if (++oracle.running != 1 || oracle.finished != 0) { home_fail("H12: a once runs twice"); }
+    if (++oracle.running != 1 || oracle.finished != 0) { fail("H12: a once runs twice"); }
     for (unsigned steps = random_.below(hold_steps_max_ + 1); steps != 0; --steps) { co_await world_.yield(thread); }
     const HomeEnd again = co_await world_.ask(thread, on_once(object, Operation::Begin));
-    if (again.result != Result::Deadlock) { home_fail("a once waits for itself"); }
+    if (again.result != Result::Deadlock) { fail("a once waits for itself"); }
     const bool fails = random_.one_in(3);
     --oracle.running;
     oracle.finished += !fails;
     world_.counts().failed_runs += fails;
     const HomeEnd told = co_await world_.ask(thread, on_once(object, fails ? Operation::Fail : Operation::Finish));
-    if (told.result != Result::Granted) { home_fail("the end of a run is refused"); }
+    if (told.result != Result::Granted) { fail("the end of a run is refused"); }
     co_return Nothing{};
 }
 
@@ -287,7 +283,7 @@ Task<> HomeJob::try_in_turn(HomeThread &thread) {
             HomeRequest request = on_rwlock(object, writes ? Operation::Write : Operation::Read);
             request.manner = HomeManner::Try;
             const HomeEnd end = co_await world_.ask(thread, request);
-            if (end.result != Result::Granted) { home_fail("a try for a free lock is refused"); }
+            if (end.result != Result::Granted) { fail("a try for a free lock is refused"); }
             entered(thread, object, writes);
             co_await unlock(thread, object, writes);
         }
@@ -295,7 +291,7 @@ Task<> HomeJob::try_in_turn(HomeThread &thread) {
         const std::uint32_t units = oracle.units + oracle.produced - oracle.consumed;
         const HomeEnd value = co_await world_.ask(thread, on_semaphore(object, Operation::ReadValue));
         if (value.result != Result::Granted || value.number != units) {
-            home_fail("H9: a semaphore has %u units, not %u", value.number, units);
+            fail("H9: a semaphore has %u units, not %u", value.number, units);
         }
     }
     co_return Nothing{};
@@ -306,17 +302,17 @@ Task<> HomeJob::check_round(HomeThread &thread) {
         HomeRequest request = on_latch(object, Operation::AwaitZero);
         request.manner = HomeManner::Try;
         const HomeEnd end = co_await world_.ask(thread, request);
-        if (end.result != Result::Granted) { home_fail("H11: a latch is closed after all arrivals"); }
+        if (end.result != Result::Granted) { fail("H11: a latch is closed after all arrivals"); }
         const HomeEnd below = co_await world_.ask(thread, on_latch(object, Operation::CountDown, 1));
-        if (below.result != Result::BadCount) { home_fail("a latch counts below 0"); }
+        if (below.result != Result::BadCount) { fail("a latch counts below 0"); }
         const HomeEnd query = co_await world_.ask(thread, on_rwlock(object, Operation::Query));
-        if (query.result != Result::Granted) { home_fail("a free lock is in use"); }
+        if (query.result != Result::Granted) { fail("a free lock is in use"); }
         // At its largest value it takes no unit more.
         HomeRequest full = on_semaphore(object, Operation::PutUnit);
         full.incarnation = ++incarnations_;
         full.initial = semaphore_value_max;
         const HomeEnd over = co_await world_.ask(thread, full);
-        if (over.result != Result::Overflow) { home_fail("H9: a semaphore counts beyond its bound"); }
+        if (over.result != Result::Overflow) { fail("H9: a semaphore counts beyond its bound"); }
         ++world_.counts().overflows;
     }
     co_return Nothing{};
@@ -358,11 +354,11 @@ void HomeJob::run() {
     }
     while (world_.run_one()) {
         if (world_.counts().steps > steps_max) {
-            home_fail("no end after %llu steps", static_cast<unsigned long long>(steps_max));
+            fail("no end after %llu steps", static_cast<unsigned long long>(steps_max));
         }
     }
     for (unsigned i = 0; i < lives.size(); ++i) {
-        if (!lives[i].done()) { home_fail("thread %u waits for ever", i); }
+        if (!lives[i].done()) { fail("thread %u waits for ever", i); }
     }
     world_.check_end();
 }
@@ -370,7 +366,6 @@ void HomeJob::run() {
 } // namespace
 
 HomeCounts run_home_seed(std::uint64_t seed, unsigned nodes, HomeMutation mutation, bool traces) {
-    set_running_home_seed(seed);
     Random choice(seed * 0x9e3779b97f4a7c15 + 3);
     HomeOptions options;
     options.nodes = nodes != 0 ? nodes : choice.one_in(4) ? choice.between(5, 8) : choice.between(2, 4);

@@ -4,32 +4,16 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 
 namespace dsm::sync_test {
 
 namespace {
-
-std::uint64_t running_seed = 0;
 
 bool is_for_home(const HomeMessage &message) {
     return message.kind == HomeMessageKind::Request || message.kind == HomeMessageKind::Cancel;
 }
 
 } // namespace
-
-void set_running_home_seed(std::uint64_t seed) { running_seed = seed; }
-
-void home_fail(const char *format, ...) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "seed %llu: ", static_cast<unsigned long long>(running_seed));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    std::fprintf(stderr, "\n");
-    std::_Exit(1);
-}
 
 class HomeWorld::Effects final : public HomeEffects {
 public:
@@ -122,7 +106,7 @@ bool HomeWorld::deliver_one() {
         packets_[which] = packets_.back();
         packets_.pop_back();
         const auto message = decode_home(packet.record, static_cast<std::uint16_t>(options_.nodes));
-        if (!message) { home_fail("a message does not survive its encoding"); }
+        if (!message) { fail("a message does not survive its encoding"); }
         if (is_for_home(*message)) {
             step_home(packet.to, *message);
         } else {
@@ -176,7 +160,7 @@ void HomeWorld::deliver_answer(unsigned node, const HomeMessage &message) {
 }
 
 void HomeWorld::step_home(unsigned node, const HomeMessage &message) {
-    if (node != home_of(message.id)) { home_fail("H5: a message for the home is at node %u", node); }
+    if (node != home_of(message.id)) { fail("H5: a message for the home is at node %u", node); }
     const auto object = static_cast<unsigned>(message.id.value % options_.objects);
     HomeState &state = state_of(node, message.object, object);
     Effects effects(*this, node);
@@ -184,21 +168,21 @@ void HomeWorld::step_home(unsigned node, const HomeMessage &message) {
     switch (message.object) {
     case HomeObjectKind::Rwlock:
         step_rwlock(state.rwlock, context, effects, message);
-        if (state.rwlock.writer.value != 0 && state.rwlock.readers != 0) { home_fail("H6: a writer among readers"); }
-        if (may_enter(node, state.rwlock)) { home_fail("H8: a lock that could be had is waited for"); }
+        if (state.rwlock.writer.value != 0 && state.rwlock.readers != 0) { fail("H6: a writer among readers"); }
+        if (may_enter(node, state.rwlock)) { fail("H8: a lock that could be had is waited for"); }
         break;
     case HomeObjectKind::Semaphore:
         counts_.restarts += state.semaphore.incarnation != message.incarnation;
         step(state.semaphore, context, effects, message);
-        if (!state.semaphore.queue.empty() && state.semaphore.value != 0) { home_fail("H10: units and waiters"); }
+        if (!state.semaphore.queue.empty() && state.semaphore.value != 0) { fail("H10: units and waiters"); }
         break;
     case HomeObjectKind::Latch:
         step(state.latch, context, effects, message);
-        if (!state.latch.queue.empty() && state.latch.count == 0) { home_fail("H11: waiters at an open latch"); }
+        if (!state.latch.queue.empty() && state.latch.count == 0) { fail("H11: waiters at an open latch"); }
         break;
     case HomeObjectKind::Once:
         step(state.once, context, effects, message);
-        if (!state.once.queue.empty() && state.once.runner.value == 0) { home_fail("H12: nobody runs it"); }
+        if (!state.once.queue.empty() && state.once.runner.value == 0) { fail("H12: nobody runs it"); }
         break;
     }
 }
@@ -218,7 +202,7 @@ void HomeWorld::step_rwlock(RwlockState &state, const HomeContext &context, Home
     const std::uint32_t readers = state.readers;
     step(state, context, effects, message);
     if (!is_read || !waits_somebody || state.readers == readers) { return; }
-    if (!message.reads) { home_fail("H7: a reader passes who waits"); }
+    if (!message.reads) { fail("H7: a reader passes who waits"); }
     ++counts_.read_again;
 }
 
@@ -272,7 +256,7 @@ void HomeWorld::check_homeless(const HomeThread &thread) {
     for (const HomePacket &packet : packets_) {
         const auto message = decode_home(packet.record, static_cast<std::uint16_t>(options_.nodes));
         const bool is_ours = message->waiter.node.value == thread.node && message->waiter.slot == thread.slot;
-        if (is_ours && is_for_home(*message)) { home_fail("H1: a call has returned before its message has arrived"); }
+        if (is_ours && is_for_home(*message)) { fail("H1: a call has returned before its message has arrived"); }
     }
 }
 
@@ -288,7 +272,7 @@ void HomeWorld::forget_onces() {
     for (unsigned node = 0; node < nodes_.size(); ++node) {
         for (unsigned object = 0; object < options_.objects; ++object) {
             OnceState &once = state_of(node, HomeObjectKind::Once, object).once;
-            if (once_in_use(once)) { home_fail("H12: a once runs after all have returned"); }
+            if (once_in_use(once)) { fail("H12: a once runs after all have returned"); }
             once = OnceState{};
         }
     }
@@ -297,15 +281,15 @@ void HomeWorld::forget_onces() {
 // ---- At the end
 
 void HomeWorld::check_queue(unsigned node, const HomeQueue &queue, const char *what) {
-    if (!queue.empty()) { home_fail("H4: somebody waits for a %s at node %u at the end", what, node); }
+    if (!queue.empty()) { fail("H4: somebody waits for a %s at node %u at the end", what, node); }
 }
 
 void HomeWorld::check_end() {
-    if (!packets_.empty()) { home_fail("messages are left"); }
+    if (!packets_.empty()) { fail("messages are left"); }
     for (unsigned node = 0; node < nodes_.size(); ++node) {
         for (unsigned object = 0; object < options_.objects; ++object) {
             const RwlockState &rwlock = state_of(node, HomeObjectKind::Rwlock, object).rwlock;
-            if (rwlock_in_use(rwlock)) { home_fail("H6: a lock is in use at the end"); }
+            if (rwlock_in_use(rwlock)) { fail("H6: a lock is in use at the end"); }
             check_queue(node, state_of(node, HomeObjectKind::Semaphore, object).semaphore.queue, "semaphore");
             check_queue(node, state_of(node, HomeObjectKind::Latch, object).latch.queue, "latch");
             check_queue(node, state_of(node, HomeObjectKind::Once, object).once.queue, "once");
@@ -313,7 +297,7 @@ void HomeWorld::check_end() {
         // Every record is free again.
         RecordPool<HomeRecord> pool(nodes_[node].pool, nodes_[node].records);
         for (std::size_t i = 0; i < nodes_[node].records.size(); ++i) {
-            if (pool.take() == 0) { home_fail("H4: a record is lost at node %u", node); }
+            if (pool.take() == 0) { fail("H4: a record is lost at node %u", node); }
         }
     }
 }

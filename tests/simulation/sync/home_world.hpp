@@ -10,6 +10,7 @@
 #include "libdsm/sync/rwlock.hpp"
 #include "libdsm/sync/semaphore.hpp"
 #include "tests/simulation/random.hpp"
+#include "tests/simulation/sync/simulator.hpp"
 #include "tests/simulation/sync/task.hpp"
 
 #include <array>
@@ -20,10 +21,6 @@ namespace dsm::sync_test {
 
 using namespace dsm::sync;
 using protocol_test::Random;
-
-/// Ends the program with exit code 1; prints the text and the seed that runs.
-[[noreturn]] void home_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void set_running_home_seed(std::uint64_t seed);
 
 constexpr unsigned home_kinds = 4;
 

@@ -2,35 +2,9 @@
 // end.
 #include "tests/simulation/sync/sync_world.hpp"
 
-#include "libdsm/base/check.hpp"
-
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
-#include <cstdlib>
 
 namespace dsm::sync_test {
-
-namespace {
-std::uint64_t running_seed = 0;
-void report_seed(std::uint64_t) { std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(running_seed)); }
-} // namespace
-
-void set_running_seed(std::uint64_t seed) {
-    running_seed = seed;
-    set_failure_reporter(report_seed);
-}
-
-void fail(const char *format, ...) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "seed %llu: ", static_cast<unsigned long long>(running_seed));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    std::fprintf(stderr, "\n");
-    std::_Exit(1);
-}
 
 /// L2: mutual exclusion as the program sees it.
 void World::acquired(const Thread &thread, unsigned lock) {

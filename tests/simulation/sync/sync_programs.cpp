@@ -245,7 +245,6 @@ void Job::run() {
 } // namespace
 
 Counts run_seed(std::uint64_t seed, unsigned nodes, const Mutations &mutations, bool traces) {
-    set_running_seed(seed);
     Random choice(seed * 0x9e3779b97f4a7c15 + 1);
     WorldOptions options;
     options.nodes = nodes != 0 ? nodes : choice.one_in(4) ? choice.between(5, 16) : choice.between(2, 4);

@@ -5,6 +5,7 @@
 
 #include "libdsm/sync/sync_wire.hpp"
 #include "tests/simulation/random.hpp"
+#include "tests/simulation/sync/simulator.hpp"
 #include "tests/simulation/sync/task.hpp"
 
 #include <array>
@@ -38,11 +39,6 @@ struct WorldOptions {
     Mutations mutations;
     bool traces = false;
 };
-
-/// Ends the program with exit code 1; prints the text and the seed that runs.
-[[noreturn]] void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/// The seed that fail() and broken invariants name.
-void set_running_seed(std::uint64_t seed);
 
 struct Thread {
     unsigned node;
@@ -169,7 +165,13 @@ private:
     void deliver_condition(unsigned node, const ConditionMessage &message);
     void deliver_barrier(unsigned node, const BarrierMessage &message);
     void tell_home(const Thread &thread, ConditionMessageKind kind, unsigned condition, std::uint32_t sequence);
-    template <class Message> void post(unsigned from, NodeId to, const Message &message);
+    template <class Message> void post(unsigned from, NodeId to, const Message &message) {
+        Packet packet{};
+        packet.to = to.value;
+        packet.bytes = static_cast<std::uint8_t>(encode(message, packet.record));
+        post_packet(from, packet);
+    }
+    void post_packet(unsigned from, Packet packet);
     void wake(unsigned node, WaitSlot slot);
 
     LockOutcome step_lock(Thread &thread, unsigned lock, LockEventKind kind);
