@@ -1,0 +1,143 @@
+// Planted bugs: which tests find them, in every order of delivery and in simulated time. A tool that finds none proves
+// nothing. Each try runs in a child process, since a check of the protocol's own ends the program.
+#include "tests/litmus/runners.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace dsm::litmus {
+using protocol::Mutation;
+using sync::LockMutation;
+
+namespace {
+
+/// Faults about pins, tries, relocks and time limits need programs that use them: tests/model and tests/simulation have
+/// those.
+struct Bug {
+    const char *name;
+    Mutation mutation;
+    LockMutation lock_mutation;
+    unsigned evictions = 0;       ///< without which it never shows
+    bool has_reader_tree = false; ///< likewise
+    /// Outcomes stay right, so that no litmus test finds it: only bounds are broken, or no job of four nodes is
+    /// affected.
+    bool is_invisible = false;
+};
+constexpr Bug bugs[] = {
+    {"ack-without-dropping", Mutation::AckWithoutDropping, LockMutation::None},
+    {"ignore-dropped-mark", Mutation::IgnoreDroppedMark, LockMutation::None},
+    {"grant-stale-without-bytes", Mutation::GrantStaleWithoutBytes, LockMutation::None},
+    {"write-before-acks", Mutation::WriteBeforeAcks, LockMutation::None},
+    {"hint-not-updated", Mutation::HintNotUpdated, LockMutation::None, 0, false, true},
+    {"own-loses-copyset", Mutation::OwnLosesCopyset, LockMutation::None},
+    {"relay-acks-early", Mutation::RelayAcksEarly, LockMutation::None},
+    {"serve-without-downgrade", Mutation::ServeWithoutDowngrade, LockMutation::None},
+    {"evict-owned-page", Mutation::EvictOwnedPage, LockMutation::None, 1},
+    {"zero-after-write", Mutation::ZeroAfterWrite, LockMutation::None},
+    {"served-lost-at-grant", Mutation::ServedLostAtGrant, LockMutation::None, 0, true},
+    {"served-lost-at-invalidation", Mutation::ServedLostAtInvalidation, LockMutation::None, 0, true},
+    {"served-lost-at-eviction", Mutation::ServedLostAtEviction, LockMutation::None, 1, true},
+    {"relay-acks-before-served", Mutation::RelayAcksBeforeServed, LockMutation::None, 0, true},
+    {"chasers-join", Mutation::ChasersJoin, LockMutation::None, 0, true},
+    {"second-invalidate-lost", Mutation::SecondInvalidateLost, LockMutation::None, 0, true, true},
+    {"lock.hint-not-turned", Mutation::None, LockMutation::HintNotTurned},
+    {"lock.next-forgotten", Mutation::None, LockMutation::NextForgotten},
+    {"lock.token-kept", Mutation::None, LockMutation::TokenKept},
+    {"lock.takes-held", Mutation::None, LockMutation::TryTakesHeld},
+};
+
+enum class Way : std::uint8_t { Exhaustive, Simulated };
+
+void plant(const Bug &bug, Choice &choice) {
+    choice.mutation = bug.mutation;
+    choice.lock_mutation = bug.lock_mutation;
+    choice.evictions = bug.evictions;
+    choice.has_reader_tree = bug.has_reader_tree;
+    choice.hunts_bug = true;
+}
+
+/// Whether the test finds the bug.
+bool finds(const LitmusTest &test, const Bug &bug, Way way, Choice choice) {
+    plant(bug, choice);
+    std::fflush(stdout);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const bool is_open = std::freopen("/dev/null", "w", stdout) != nullptr;
+        const bool is_quiet = std::freopen("/dev/null", "w", stderr) != nullptr;
+        Report report(false);
+        if (way == Way::Exhaustive) {
+            run_exhaustive({test}, choice, report);
+        } else {
+            run_simulated({test}, choice, report);
+        }
+        std::_Exit(is_open && is_quiet && report.finish() ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    int status = 0;
+    if (child < 0 || ::waitpid(child, &status, 0) != child) { return false; }
+    return !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
+}
+
+} // namespace
+
+namespace {
+
+/// Whether the test uses what the bug is in.
+bool concerns(const Bug &bug, const LitmusTest &test) {
+    const ObjectKind kind = bug.mutation == Mutation::None ? ObjectKind::Lock : ObjectKind::Variable;
+    return std::any_of(test.objects.begin(), test.objects.end(),
+                       [kind](const Object &object) { return object.kind == kind; });
+}
+
+struct Hunt {
+    std::string finders; ///< names of tests
+    unsigned found = 0;
+    unsigned tried = 0;
+};
+
+Hunt hunt_for(const Bug &bug, Way way, const std::vector<LitmusTest> &tests, const Choice &choice) {
+    Hunt hunt;
+    for (const LitmusTest &test : tests) {
+        if (!concerns(bug, test)) { continue; }
+        ++hunt.tried;
+        if (!finds(test, bug, way, choice)) { continue; }
+        ++hunt.found;
+        hunt.finders += " " + test.name;
+    }
+    return hunt;
+}
+
+} // namespace
+
+bool plant_bug(const std::string &name, Choice &choice) {
+    for (const Bug &bug : bugs) {
+        if (name != bug.name) { continue; }
+        plant(bug, choice);
+        return true;
+    }
+    return false;
+}
+
+bool run_bugs(const std::vector<LitmusTest> &tests, const Choice &choice, const std::string &only) {
+    bool are_all_found = true;
+    for (const Bug &bug : bugs) {
+        if (!only.empty() && only != bug.name) { continue; }
+        for (const Way way : {Way::Exhaustive, Way::Simulated}) {
+            Hunt hunt = hunt_for(bug, way, tests, choice);
+            if (hunt.finders.empty() && way == Way::Simulated && !bug.is_invisible) {
+                Choice longer = choice;
+                longer.seeds *= 10;
+                hunt = hunt_for(bug, way, tests, longer);
+            }
+            are_all_found = are_all_found && (!hunt.finders.empty() || bug.is_invisible);
+            const char *const none = bug.is_invisible ? " none, as expected" : " NOT FOUND";
+            std::printf("%-28s %-10s %3u of %u:%s\n", bug.name, way == Way::Exhaustive ? "explored" : "simulated",
+                        hunt.found, hunt.tried, hunt.finders.empty() ? none : hunt.finders.c_str());
+        }
+    }
+    return are_all_found;
+}
+
+} // namespace dsm::litmus
