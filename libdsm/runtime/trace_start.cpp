@@ -5,6 +5,7 @@
 #include "libdsm/base/log.hpp"
 #include "libdsm/runtime/agreement.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <dsm/api.h>
@@ -50,7 +51,9 @@ std::unique_ptr<TraceRecorder> start_trace(transport::Transport &transport, cons
     const auto own = static_cast<std::uint64_t>(head.realtime_ns) * 31 + static_cast<std::uint64_t>(::getpid());
     head.job = gather(transport, own)[0];
     auto made = TraceRecorder::create(options.trace_file + "." + std::to_string(head.rank), head);
-    agree(transport, made.ok() ? 0 : made.failure().error, made.ok() ? "" : made.failure().reason);
+    const int error = made.ok() ? 0 : made.failure().error;
+    // What is wrong with the path is the user's to mend; a full disk is a want of some resource.
+    agree(transport, error == 0 || error == ENOSPC ? error : EINVAL, made.ok() ? "" : made.failure().reason);
     return std::move(made.value());
 }
 

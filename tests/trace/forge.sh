@@ -16,7 +16,10 @@ expect() {
     [ "$got" -eq "$code" ] || { echo "  exit code $got, not $code" && failed=1; }
 }
 
-others=$(ls "$prefix".[0-9]* | grep -v "$prefix.1$")
+others=
+for file in "$prefix".[0-9]*; do
+    [ "$file" = "$prefix.1" ] || others="$others $file"
+done
 expect 0 "as it was" $others "$prefix.1"
 for fault in remove swap message event state state-hash; do
     "$forge" $fault "$prefix.1" "$prefix.forged" || failed=1
