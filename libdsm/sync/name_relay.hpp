@@ -28,6 +28,7 @@ public:
 /// The number in the tickets of all relays' questions; threads' inquiries have others.
 constexpr std::uint32_t relay_inquiry = 0xffffffff;
 
+/// Wider than trees of nodes: most names are awaited by few, and each level costs them a round trip.
 constexpr std::uint32_t name_tree_fan_out = 16;
 
 /// Whom a rank asks about a name; not for the keeper itself.
