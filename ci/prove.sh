@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The proof of the protocol, as docs/proof.md describes it: explorer, litmus tests, simulated seeds and planted bugs.
+# Prints states visited, the coverage of the transition table, invariants checked, how fast each planted bug is found.
+# Exits with 1 if anything is not as it must be.
+#
+#   ci/prove.sh short             what CI runs: about 90 s on 2 cores
+#   ci/prove.sh full              all sizes of the proof, 100,000 seeds of each simulator: some 20 minutes on 2 cores
+#   ci/prove.sh bugs [PROGRAMS]   the planted bugs alone
+#
+# PROGRAMS: where dsm_explore and its like are (default BUILD/tests). BUILD: the build directory (default build).
+set -euo pipefail
+size=${1:-short}
+build=$(realpath -m "${BUILD:-build}")
+programs=$(realpath -m "${2:-$build/tests}")
+# shellcheck source=ci/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+case $size in
+short) seeds=2000 ;;
+full) seeds=100000 ;;
+bugs) seeds=0 ;;
+*)
+    say "short, full or bugs"
+    exit 2
+    ;;
+esac
+simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home)
+needed=(dsm_explore "${simulators[@]}")
+[ "$size" = bugs ] || needed+=(dsm_litmus)
+for program in "${needed[@]}"; do
+    if [ ! -x "$programs/$program" ]; then
+        cmake --preset release
+        cmake --build --preset release --parallel "$jobs" --target "${needed[@]}"
+        break
+    fi
+done
+logs=$(mktemp -d "${TMPDIR:-/tmp}/dsm-prove.XXXXXX")
+trap 'rm -rf "$logs"' EXIT
+failures=0
+
+# part NAME COMMAND...: runs it and says how it went.
+part() {
+    local name=$1 began=$SECONDS
+    shift
+    echo "== $name"
+    if "$@"; then
+        echo "== $name: good, $((SECONDS - began)) s"
+    else
+        echo "== $name: FAILED"
+        failures=$((failures + 1))
+    fi
+}
+
+# seeds_of PROGRAM: two processes share the seeds.
+seeds_of() {
+    local program=$1 half=$((seeds / 2)) first second
+    "$programs/$program" --seed 1 --count "$half" >"$logs/$program.1" 2>&1 &
+    first=$!
+    "$programs/$program" --seed $((half + 1)) --count "$half" >"$logs/$program.2" 2>&1 &
+    second=$!
+    local good=0
+    wait "$first" || good=1
+    wait "$second" || good=1
+    if [ "$good" -ne 0 ]; then tail -n 40 "$logs/$program".?; fi
+    echo "$program: $seeds seeds"
+    return "$good"
+}
+
+# Planted bugs: where each is looked for, with options enough to find it in a job as small as can be. A dash: it takes
+# a larger job than the explorer visits in a few seconds, and the simulator has to find it.
+pages="--nodes 3 --accesses 2 --evictions 1 --fan-out 1"
+tree="--nodes 3 --accesses 2 --evictions 1 --tree 1 --read-fan-out 1"
+locks="--locks 1 --nodes 3 --threads-per-node 2 --uses 2 --timed 2 --tries 3 --relocks 1"
+bugs=(
+    "dsm_simulate|$pages|ack-without-dropping ignore-dropped-mark grant-stale-without-bytes write-before-acks"
+    "dsm_simulate|$pages|hint-not-updated own-loses-copyset relay-acks-early serve-without-downgrade"
+    "dsm_simulate|$pages|evict-owned-page zero-after-write"
+    "dsm_simulate|$pages --pins 1|ignore-pin-at-copy ignore-pin-at-owner ask-while-pinned"
+    "dsm_simulate|$tree|served-lost-at-grant served-lost-at-invalidation served-lost-at-eviction"
+    "dsm_simulate|$tree|relay-acks-before-served chasers-join"
+    "dsm_simulate|-|second-invalidate-lost"
+    "dsm_simulate_sync|$locks|next-forgotten head-not-woken token-kept flag-not-raised try-takes-held"
+    "dsm_simulate_sync|$locks|try-refused-by-try late-try-refused return-not-awaited relock-not-counted"
+    "dsm_simulate_sync|$locks|relock-not-flagged unlock-releases-all abandon-stays-queued abandon-not-served"
+    "dsm_simulate_sync|$locks|late-token-kept abandoned-refuses kept-forgotten parked-try-forgotten"
+    "dsm_simulate_sync|--locks 1 --nodes 3 --uses 3|hint-not-turned"
+    "dsm_simulate_sync|--locks 1 --nodes 2 --uses 3 --timed 3|kept-mistaken"
+    "dsm_simulate_sync|-|signal-wakes-nobody broadcast-misses-last cancel-always-agrees cancel-leaves-queued"
+    "dsm_simulate_sync|-|cancel-loses-record child-forgotten two-serials opens-early tickets-ignored"
+    "dsm_simulate_home|-|reader-passes-writer writer-joins-readers last-reader-serves-none cancel-serves-none"
+    "dsm_simulate_home|-|home-cancel-always-agrees post-counts-and-wakes incarnation-ignored latch-forgets-last"
+    "dsm_simulate_home|-|failure-leaves-waiters once-runs-twice"
+)
+
+# first_failing_seed PROGRAM BUG: prints it.
+first_failing_seed() {
+    local out
+    out=$("$programs/$1" --seed 1 --count 2000 --bug "$2" --expect-failure 2>&1) || return 1
+    sed -n 's/.*seed \([0-9]*\).*/\1/p' <<<"$out" | head -n 1
+}
+
+planted_bugs() {
+    local good=0 missed=0 entry simulator job names name out by_explorer by_simulator began
+    printf '%-30s %-52s %s\n' "planted bug" "explorer" "simulator"
+    for entry in "${bugs[@]}"; do
+        IFS='|' read -r simulator job names <<<"$entry"
+        for name in $names; do
+            by_explorer=-
+            began=$(date +%s%N)
+            if [ "$job" != - ]; then
+                # shellcheck disable=SC2086 # words
+                if out=$("$programs/dsm_explore" $job --bug "$name" --expect-failure 1 2>&1); then
+                    by_explorer=$(sed -n 's/^failed: \(.*\)after \([0-9]*\) states/\2 states,/p' <<<"$out")
+                    by_explorer+=" $((($(date +%s%N) - began) / 1000000)) ms"
+                else
+                    by_explorer="NOT FOUND"
+                fi
+            fi
+            by_simulator="seed $(first_failing_seed "$simulator" "$name")" || by_simulator="NOT FOUND"
+            if [[ "$by_explorer$by_simulator" == *"NOT FOUND"* ]]; then missed=$((missed + 1)); fi
+            printf '%-30s %-52s %s\n' "$name" "$by_explorer" "$by_simulator"
+            good=$((good + 1))
+        done
+    done
+    echo "$((good - missed)) of $good planted bugs found"
+    [ "$missed" -eq 0 ]
+}
+
+if [ "$size" != bugs ]; then
+    part "explorer" "$programs/dsm_explore" --suite "$size"
+    part "litmus, explored" "$programs/dsm_litmus" explore
+    part "litmus, simulated" "$programs/dsm_litmus" simulate --seeds "$seeds"
+    for simulator in "${simulators[@]}"; do part "$simulator" seeds_of "$simulator"; done
+fi
+part "planted bugs" planted_bugs
+if [ "$failures" -ne 0 ]; then
+    say "$failures parts failed"
+    exit 1
+fi
