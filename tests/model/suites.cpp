@@ -30,6 +30,7 @@ constexpr std::array small_jobs{
     "--nodes 3 --accesses 1 --evictions 1 --frees 1 --pins 1",
     "--nodes 3 --accesses 1 --evictions 1 --in-file 1 --residence 1 --slow-wakes 1 --liveness 1",
     "--nodes 2 --accesses 2 --evictions 1 --in-file 1 --pins 1 --extras 1 --liveness 1",
+    "--nodes 2 --accesses 1 --evictions 1 --in-file 1 --frees 1 --liveness 1",
     "--nodes 2 --accesses 2 --evictions 1 --frees 1 --first-touch 1 --pins 1 --liveness 1",
     // Reads that climb.
     "--nodes 3 --accesses 2 --tree 1 --read-fan-out 1 --liveness 1",

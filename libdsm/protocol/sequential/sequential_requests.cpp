@@ -167,6 +167,7 @@ void SequentialStep::settle() {
 void SequentialStep::on_free() {
     DSM_CHECK(is_home(), "a block is freed at its home", subject());
     DSM_CHECK(!is(Flag::Freeing) && !is(Flag::FreeWanted), "a block is freed once", subject());
+    load_if_in_file(); // A page without an owner cannot be asked for.
     if (state_.pending != Pending::None || is_pinned()) { return set(Flag::FreeWanted); }
     start_free();
 }
