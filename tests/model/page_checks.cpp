@@ -215,6 +215,8 @@ std::map<std::string, std::uint64_t> PageModel::sights(const Tally &tally) const
         [](const CellView &cell) { return cell.state.stay == Stay::Resident && cell.timer; });
     see(has_tree, "a reader that has served another",
         [](const CellView &cell) { return !cell.owns && cell.copyset != 0; });
+    see(has_tree && job.evictions > 0, "a copy evicted by a node that remembers whom it served",
+        [](const CellView &cell) { return !cell.owns && cell.copyset != 0 && cell.state.access == Access::None; });
     see(has_tree, "a child that waits for its parent's read",
         [](const CellView &cell) { return cell.state.pending == Pending::Read && !cell.state.readers.empty(); });
     if (job.threads_per_node > 1) {

@@ -1,10 +1,11 @@
 // dsm_simulate: runs simulated jobs of sequential memory, one per seed, until one fails or all have ended.
 //
 //   dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--read-fan-out F] [--bug NAME] [--expect-failure]
-//                [--trace] [--trace-last K]
+//                [--ending disturbed|calm|death] [--trace] [--trace-last K]
 #include "libdsm/base/check.hpp"
 #include "tests/simulation/simulation.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +27,7 @@ struct Options {
     SimulationOptions simulation;
     std::uint64_t count = 1;
     std::string bug;
+    std::string_view ending; ///< empty: the seed chooses
     bool expects_failure = false;
     bool traces = false;
     std::uint64_t trace_last = 0; ///< 0: all lines
@@ -62,6 +64,8 @@ void replay() {
                                        "--trace-last",
                                        std::to_string(trace_lines_at_failure)};
     if (!options.bug.empty()) { arguments.insert(arguments.end(), {"--bug", options.bug}); }
+    if (!options.ending.empty()) { arguments.insert(arguments.end(), {"--ending", std::string(options.ending)}); }
+    if (options.simulation.pins_in_any_order) { arguments.emplace_back("--pins-in-any-order"); }
     std::vector<char *> pointers;
     for (std::string &argument : arguments) { pointers.push_back(argument.data()); }
     pointers.push_back(nullptr);
@@ -86,9 +90,10 @@ void on_broken_check(int /*exit_code*/) { end_with_failure("a check in the proto
 
 [[noreturn]] void usage() {
     std::fprintf(stderr, "dsm_simulate --seed S [--count N] [--nodes N] [--pages P] [--read-fan-out F] [--bug NAME] "
-                         "[--expect-failure] [--pins-in-any-order] "
+                         "[--expect-failure] [--pins-in-any-order] [--ending disturbed|calm|death] "
                          "[--trace] [--trace-last K]\nbugs:");
     for (const auto &[name, mutation] : mutations_by_name()) { std::fprintf(stderr, " %s", name.c_str()); }
+    for (const auto &[name, plant] : plants_by_name()) { std::fprintf(stderr, " %s", name.c_str()); }
     std::fprintf(stderr, "\n");
     std::exit(exit_usage);
 }
@@ -98,6 +103,26 @@ std::uint64_t number_of(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) { usage(); }
     return value;
+}
+
+Ending ending_of(std::string_view name) {
+    if (name == "disturbed") { return Ending::Disturbed; }
+    if (name == "calm") { return Ending::Calm; }
+    if (name == "death") { return Ending::Death; }
+    usage();
+}
+
+/// In the protocol or in what stands around it.
+void choose_bug(const std::string &name) {
+    const auto mutation = mutations_by_name().find(name);
+    const auto plant = plants_by_name().find(name);
+    if (mutation != mutations_by_name().end()) {
+        options.simulation.mutation = mutation->second;
+    } else if (plant != plants_by_name().end()) {
+        options.simulation.plant = plant->second;
+    } else {
+        usage();
+    }
 }
 
 void parse(int argc, char **argv) {
@@ -121,6 +146,9 @@ void parse(int argc, char **argv) {
             options.simulation.read_fan_out = static_cast<unsigned>(number_of(value()));
         } else if (name == "--bug") {
             options.bug = value();
+        } else if (name == "--ending") {
+            options.ending = value();
+            options.simulation.ending = ending_of(options.ending);
         } else if (name == "--expect-failure") {
             options.expects_failure = true;
         } else if (name == "--trace") {
@@ -131,10 +159,7 @@ void parse(int argc, char **argv) {
             usage();
         }
     }
-    if (options.bug.empty()) { return; }
-    const auto found = mutations_by_name().find(options.bug);
-    if (found == mutations_by_name().end()) { usage(); }
-    options.simulation.mutation = found->second;
+    if (!options.bug.empty()) { choose_bug(options.bug); }
 }
 
 void add(SimulationResult &sum, const SimulationResult &one) {
@@ -147,6 +172,21 @@ void add(SimulationResult &sum, const SimulationResult &one) {
     sum.tree.climbs += one.tree.climbs;
     sum.tree.served_by_readers += one.tree.served_by_readers;
     sum.tree.second_invalidations += one.tree.second_invalidations;
+    sum.waits_for_room += one.waits_for_room;
+    sum.requests_held += one.requests_held;
+    sum.calms += one.calms;
+    sum.waits_in_calm += one.waits_in_calm;
+    sum.deaths += one.deaths;
+    sum.deaths_with_stuck_waits += one.deaths_with_stuck_waits;
+    sum.stuck_waits += one.stuck_waits;
+    const auto keep_highest = [](auto &highest, auto value) { highest = std::max(highest, value); };
+    keep_highest(sum.longest_queue, one.longest_queue);
+    keep_highest(sum.messages_waited_max, one.messages_waited_max);
+    keep_highest(sum.share_of_bound_max, one.share_of_bound_max);
+    keep_highest(sum.peaks.invalidations, one.peaks.invalidations);
+    keep_highest(sum.peaks.take_backs, one.peaks.take_backs);
+    keep_highest(sum.peaks.deferred, one.peaks.deferred);
+    keep_highest(sum.peaks.sent_in_step, one.peaks.sent_in_step);
     for (std::size_t i = 0; i < sum.messages_sent.size(); ++i) { sum.messages_sent[i] += one.messages_sent[i]; }
 }
 
@@ -158,6 +198,17 @@ void print(const SimulationResult &sum) {
         number(sum.abandoned_waits), number(sum.frames_sent));
     std::printf("%llu reads climbed, %llu copies came from readers, %llu invalidations reached a relay\n",
                 number(sum.tree.climbs), number(sum.tree.served_by_readers), number(sum.tree.second_invalidations));
+    std::printf("%llu messages waited for room, queues of up to %u, %llu requests held back\n",
+                number(sum.waits_for_room), sum.longest_queue, number(sum.requests_held));
+    std::printf(
+        "at most under way: %u of an invalidation, %u TakeBacks of one owner; %u deferred at a node, %u sent in a "
+        "step\n",
+        sum.peaks.invalidations, sum.peaks.take_backs, sum.peaks.deferred, sum.peaks.sent_in_step);
+    std::printf("%llu calms, %llu waits in them, the longest of %llu messages; at most %.1f %% of the bound\n",
+                number(sum.calms), number(sum.waits_in_calm), number(sum.messages_waited_max),
+                100 * sum.share_of_bound_max);
+    std::printf("%llu deaths, %llu of them with %llu waits that do not end\n", number(sum.deaths),
+                number(sum.deaths_with_stuck_waits), number(sum.stuck_waits));
     for (unsigned kind = 1; kind < sum.messages_sent.size(); ++kind) {
         std::printf("  %-14s %llu\n", dsm::protocol::name_of(static_cast<PageMessageKind>(kind)),
                     number(sum.messages_sent[kind]));

@@ -21,6 +21,7 @@ void World::check_page_now(unsigned page) {
     check_owner(page);
     check_copies(page);
     check_hints(page);
+    check_under_way(page);
 }
 
 /// S3 (one owner or one ownership under way), S10.
@@ -32,7 +33,7 @@ void World::check_owner(unsigned page) {
     }
     for (unsigned node = 0; node < options_->nodes; ++node) {
         const NodePage &entry = at(node, page);
-        if (!owns(entry.state)) { continue; }
+        if (!owns(entry.state) || is_dead(node)) { continue; }
         ++owners;
         if (has(entry.state, Flag::Freeing)) { continue; } // Its bytes are not wanted any more.
         if (is_zero(entry.state)) {
@@ -41,7 +42,10 @@ void World::check_owner(unsigned page) {
             fail("S10 the owner's frame is not the last write" + where(node, page));
         }
     }
-    if (owners != 1) { fail("S3 " + std::to_string(owners) + " owners" + where(0, page)); }
+    const bool may_be_lost = dead_.has_value(); // With the node that owned it, or was to.
+    if (owners > 1 || (owners == 0 && !may_be_lost)) {
+        fail("S3 " + std::to_string(owners) + " owners" + where(0, page));
+    }
 }
 
 /// S1, S2, and S4 where the owner is at rest.
@@ -50,6 +54,7 @@ void World::check_copies(unsigned page) {
     unsigned with_access = 0;
     unsigned owner = options_->nodes;
     for (unsigned node = 0; node < options_->nodes; ++node) {
+        if (is_dead(node)) { continue; }
         const NodePage &entry = at(node, page);
         writers += entry.state.access == Access::Write ? 1 : 0;
         with_access += entry.state.access != Access::None ? 1 : 0;
@@ -86,7 +91,7 @@ void World::check_reach(unsigned page, unsigned owner) {
         });
     }
     for (unsigned node = 0; node < options_->nodes; ++node) {
-        if (is_found[node]) { continue; }
+        if (is_found[node] || is_dead(node)) { continue; }
         const PageState &state = at(node, page).state;
         if (state.access != Access::None) { fail("S4 a copy is missing in the copyset" + where(node, page)); }
         if (!state.copyset.empty()) { fail("S4 a node that served others is forgotten" + where(node, page)); }
@@ -100,6 +105,7 @@ void World::check_hints(unsigned page) {
         unsigned node = start;
         for (unsigned hops = 0;; ++hops) {
             const PageState &state = at(node, page).state;
+            if (is_dead(node)) { break; }
             const bool is_end = is_initialised(state) ? owns(state) || state.pending == Pending::Write ||
                                                             state.pending == Pending::Own || has(state, Flag::InFile)
                                                       : node == home(page);

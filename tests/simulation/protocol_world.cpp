@@ -34,7 +34,7 @@ public:
         if (message.kind == PageMessageKind::ReadRequest && message.sends > world_.options_->nodes) {
             world_.fail("S7 a read request was sent on more than N times");
         }
-        Packet packet{world_.next_packet_id_++, to, {}, garbage};
+        Packet packet{world_.next_packet_id_++, to, {}, garbage, message.from, message.origin, message.owner};
         packet.record.resize(page_record_bytes + message.nodes.size());
         encode(message, packet.record);
         if (message.contents == Contents::Bytes) {
@@ -48,6 +48,16 @@ public:
         if (world_.trace != nullptr) {
             world_.note(node_, page_, "  sends to " + std::to_string(to.value) + ": " + text(message));
         }
+        const Plant plant = world_.options_->plant;
+        if (plant == Plant::AckLost && message.kind == PageMessageKind::InvalidateAck && packet.id % 64 == 0) {
+            return;
+        }
+        if (message.kind == PageMessageKind::TakeBack) { world_.check_take_back(node_, page_); }
+        if (world_.is_dead(to.value)) { return world_.vanished.push_back(std::move(packet)); }
+        if (plant == Plant::RequestSentTwice && message.kind == PageMessageKind::WriteRequest && packet.id % 64 == 0) {
+            world_.network.push_back(packet);
+            world_.network.back().id = world_.next_packet_id_++;
+        }
         world_.network.push_back(std::move(packet));
     }
     void restrict_access(Access access) override {
@@ -58,7 +68,8 @@ public:
     void grant_access(Access access) override {
         if (access != entry_.state.access) { world_.fail("access is granted that the state does not have"); }
         note(std::string("  grants access ") + name_of(access));
-        world_.wakes.push_back({node_, page_});
+        const bool forgets = world_.options_->plant == Plant::WaiterNotWoken && world_.events_ % 64 == 0;
+        if (!forgets) { world_.wakes.push_back({node_, page_}); }
     }
     void drop_frame() override {
         note("  drops the frame");
@@ -71,13 +82,17 @@ public:
         entry_.has_frame = true;
         entry_.frame = {};
     }
-    void set_timer(TimeUs at) override { world_.timers.push_back({node_, page_, at}); }
+    void set_timer(TimeUs at) override {
+        if (world_.options_->plant != Plant::TimerNotSet) { world_.timers.push_back({node_, page_, at}); }
+    }
     void freed() override {
         note("  freed");
         ++world_.frees_done;
         world_.last_written_[page_] = {};
         for (unsigned node = 0; node < world_.options_->nodes; ++node) {
-            if (world_.access(node, page_) != Access::None) { world_.fail("a freed page is readable somewhere"); }
+            if (!world_.is_dead(node) && world_.access(node, page_) != Access::None) {
+                world_.fail("a freed page is readable somewhere");
+            }
         }
     }
     void wake_waiters() override { world_.wakes.push_back({node_, page_}); }
@@ -116,7 +131,7 @@ std::shared_ptr<const WorldOptions> completed(const WorldOptions &options) {
 World::World(const WorldOptions &options, SetPool &pool)
     : options_(completed(options)), pool_(&pool),
       entries_(std::size_t{options.nodes} * options.pages, NodePage{PageState{}, garbage, false, 0}),
-      last_written_(options.pages) {
+      last_written_(options.pages), copies_to_go_(options.pages) {
     for (unsigned page = 0; page < options.pages; ++page) {
         if (options_->in_file[page]) { last_written_[page] = contents_of_file; }
     }
@@ -151,7 +166,12 @@ template <class Step> void World::run(unsigned node, unsigned page, const std::s
     note(node, page, event);
     const SequentialProtocol machine(*pool_, options_->limits, options_->mutation);
     Effects effects(*this, node, page);
-    step(machine, at(node, page).state, context(node, page), effects);
+    PageState &state = at(node, page).state;
+    const PageState before = state;
+    const std::size_t under_way = network.size() + vanished.size();
+    step(machine, state, context(node, page), effects);
+    check_step(before, node, page, network.size() + vanished.size() - under_way);
+    if (options_->plant != Plant::None) { plant_after_step(state); }
     check_page(page);
 }
 
@@ -177,8 +197,19 @@ void World::timer(unsigned node, unsigned page, TimeUs now_us) {
         [&](auto &machine, auto &state, auto in, auto &effects) { machine.on_timer(state, in, now_us, effects); });
 }
 
+/// Forgets a request that is deferred, now and then.
+void World::plant_after_step(PageState &state) {
+    if (events_ % 64 != 0) { return; }
+    if (options_->plant == Plant::ReaderForgotten) { state.readers.clear(*pool_); }
+    if (options_->plant == Plant::WriterForgotten) { state.next = no_node; }
+}
+
 Eviction World::evict(unsigned node, unsigned page, TimeUs now_us) {
     Eviction result = Eviction::Refused;
+    if (options_->plant == Plant::TakeBackRepeated) {
+        auto &flags = at(node, page).state.flags;
+        flags = static_cast<std::uint16_t>(flags & ~static_cast<unsigned>(Flag::Evicting));
+    }
     run(node, page, "wants to evict", [&](auto &machine, auto &state, auto in, auto &effects) {
         result = machine.on_evict(state, in, now_us, effects);
     });
@@ -227,6 +258,17 @@ void World::deliver(std::size_t packet_index, TimeUs now_us) {
         [&](auto &machine, auto &state, auto in, auto &effects) {
             machine.on_message(state, in, *message, now_us, effects);
         });
+}
+
+void World::kill(unsigned node, const std::function<bool()> &arrives) {
+    dead_ = node;
+    if (trace != nullptr) { trace->push_back("node " + std::to_string(node) + " dies"); }
+    std::vector<Packet> left;
+    for (Packet &packet : network) {
+        const bool is_lost = packet.to.value == node || (packet.from.value == node && !arrives());
+        (is_lost ? vanished : left).push_back(std::move(packet));
+    }
+    network = std::move(left);
 }
 
 bool World::is_load_awaited(unsigned page) const {
@@ -291,6 +333,20 @@ const std::map<std::string, Mutation> &mutations_by_name() {
         {"relay-acks-before-served", Mutation::RelayAcksBeforeServed},
         {"chasers-join", Mutation::ChasersJoin},
         {"second-invalidate-lost", Mutation::SecondInvalidateLost},
+    };
+    return names;
+}
+
+const std::map<std::string, Plant> &plants_by_name() {
+    static const std::map<std::string, Plant> names{
+        {"timer-not-set", Plant::TimerNotSet},
+        {"reader-forgotten", Plant::ReaderForgotten},
+        {"writer-forgotten", Plant::WriterForgotten},
+        {"waiter-not-woken", Plant::WaiterNotWoken},
+        {"no-turns", Plant::NoTurns},
+        {"ack-lost", Plant::AckLost},
+        {"request-sent-twice", Plant::RequestSentTwice},
+        {"take-back-repeated", Plant::TakeBackRepeated},
     };
     return names;
 }

@@ -10,8 +10,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,9 @@ struct Packet {
     NodeId to;
     std::vector<std::byte> record;
     Words words;
+    NodeId from;
+    NodeId origin;
+    NodeId owner; ///< as PageMessage has them
 
     [[nodiscard]] protocol::PageMessageKind kind() const;
     [[nodiscard]] unsigned page() const;
@@ -40,7 +45,8 @@ struct NodePage {
     PageState state;
     Words frame;
     bool has_frame;
-    unsigned pins; ///< as the caller counts them (S11)
+    unsigned pins;                   ///< as the caller counts them (S11)
+    bool eviction_has_ended = false; ///< the page has left, or was wanted here again, since the last TakeBack (B3)
 };
 
 struct Timer {
@@ -53,6 +59,19 @@ struct Wake {
     unsigned page;
 };
 
+/// Faults put into what stands around the protocol: the explorer need not find them, since they harm no state at once.
+enum class Plant : std::uint8_t {
+    None,
+    TimerNotSet,      ///< the timer that ends a turn
+    ReaderForgotten,  ///< a deferred read
+    WriterForgotten,  ///< a deferred write
+    WaiterNotWoken,   ///< after a grant of access
+    NoTurns,          ///< what arrives is passed on before the local thread has had its access
+    AckLost,          ///< an acknowledgement is not sent
+    RequestSentTwice, ///< a request for ownership
+    TakeBackRepeated, ///< whenever the page is to be evicted, though it was asked for already
+};
+
 struct WorldOptions {
     unsigned nodes = 3;
     unsigned pages = 1;
@@ -61,6 +80,7 @@ struct WorldOptions {
     std::vector<bool> in_file;     ///< one for each page: its first contents are in a file; empty: none
     protocol::SequentialLimits limits;
     protocol::Mutation mutation = protocol::Mutation::None;
+    Plant plant = Plant::None;
 };
 
 /// Chunks for the sets of one world, or of all worlds of one thread, one after the other.
@@ -99,6 +119,11 @@ public:
     void read(unsigned node, unsigned page, unsigned word);
     void write(unsigned node, unsigned page, unsigned word, std::uint64_t tag);
 
+    /// The node answers nothing any more. What is under way to it vanishes, and so do those of its own messages for
+    /// which `arrives` says no. From now on the invariants are those of the survivors.
+    void kill(unsigned node, const std::function<bool()> &arrives);
+    [[nodiscard]] bool is_dead(unsigned node) const { return dead_ == node; }
+
     /// Nothing is under way: then nothing may be pending or deferred.
     void check_quiet();
 
@@ -112,6 +137,9 @@ public:
     [[nodiscard]] const Words &last_written(unsigned page) const { return last_written_[page]; }
     /// Gives the last write another name, for an explorer that keeps few.
     void settle_last_written(unsigned page, unsigned word, std::uint64_t tag) { last_written_[page][word] = tag; }
+    [[nodiscard]] const protocol::SetPool &pool() const { return *pool_; }
+    [[nodiscard]] unsigned nodes() const { return options_->nodes; }
+    [[nodiscard]] unsigned pages() const { return options_->pages; }
     [[nodiscard]] unsigned home(unsigned page) const { return options_->homes[page]; }
     [[nodiscard]] bool is_freeing(unsigned page) const;
     [[nodiscard]] unsigned frames_of(unsigned node) const;
@@ -134,6 +162,14 @@ public:
         std::uint64_t served_by_readers = 0;    ///< copies that a node got from one that does not own
         std::uint64_t second_invalidations = 0; ///< that came to a node which relayed already
     } tree;
+    std::vector<Packet> vanished; ///< what the death of a node has swallowed
+    /// The most that was seen of what is bounded (protocol_bounds.cpp).
+    struct Peaks {
+        unsigned invalidations = 0; ///< Invalidates and acknowledgements of one page under way
+        unsigned take_backs = 0;    ///< of one owner and page under way
+        unsigned deferred = 0;      ///< requests for one page at one node
+        unsigned sent_in_step = 0;
+    } peaks;
 
 private:
     class Effects;
@@ -146,6 +182,10 @@ private:
     void check_copies(unsigned page);
     void check_reach(unsigned page, unsigned owner);
     void check_hints(unsigned page);
+    void check_under_way(unsigned page);
+    void check_take_back(unsigned node, unsigned page);
+    void check_step(const PageState &before, unsigned node, unsigned page, std::size_t sent);
+    void plant_after_step(PageState &state);
     [[nodiscard]] bool will_install(unsigned node, unsigned page) const;
     [[nodiscard]] std::string where(unsigned node, unsigned page) const;
 
@@ -153,6 +193,8 @@ private:
     protocol::SetPool *pool_;
     std::vector<NodePage> entries_;
     std::vector<Words> last_written_;
+    std::vector<unsigned> copies_to_go_; ///< of each page, when its last invalidation began
+    std::optional<unsigned> dead_;
     std::uint64_t next_packet_id_ = 0;
     std::uint64_t events_ = 0;
     std::string failure_;
@@ -160,5 +202,6 @@ private:
 
 /// The planted bugs by name, for the programs' --bug.
 const std::map<std::string, protocol::Mutation> &mutations_by_name();
+const std::map<std::string, Plant> &plants_by_name();
 
 } // namespace dsm::protocol_test
