@@ -24,7 +24,7 @@ bugs) seeds=0 ;;
     exit 2
     ;;
 esac
-simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home)
+simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop)
 needed=(dsm_explore "${simulators[@]}")
 [ "$size" = bugs ] || needed+=(dsm_litmus)
 for program in "${needed[@]}"; do
@@ -78,7 +78,8 @@ bugs=(
     "dsm_simulate|$pages --pins 1|ignore-pin-at-copy ignore-pin-at-owner ask-while-pinned"
     "dsm_simulate|$tree|served-lost-at-grant served-lost-at-invalidation served-lost-at-eviction"
     "dsm_simulate|$tree|relay-acks-before-served chasers-join"
-    "dsm_simulate|-|second-invalidate-lost"
+    "dsm_simulate|-|second-invalidate-lost timer-not-set reader-forgotten writer-forgotten waiter-not-woken"
+    "dsm_simulate|-|ack-lost request-sent-twice take-back-repeated no-turns"
     "dsm_simulate_sync|$locks|next-forgotten head-not-woken token-kept flag-not-raised try-takes-held"
     "dsm_simulate_sync|$locks|try-refused-by-try late-try-refused return-not-awaited relock-not-counted"
     "dsm_simulate_sync|$locks|relock-not-flagged unlock-releases-all abandon-stays-queued abandon-not-served"
@@ -90,12 +91,14 @@ bugs=(
     "dsm_simulate_home|-|reader-passes-writer writer-joins-readers last-reader-serves-none cancel-serves-none"
     "dsm_simulate_home|-|home-cancel-always-agrees post-counts-and-wakes incarnation-ignored latch-forgets-last"
     "dsm_simulate_home|-|failure-leaves-waiters once-runs-twice"
+    "dsm_simulate_drop|-|renewed-notes-taken-back notes-taken-back-unasked unsettled-dropped forgotten-late"
+    "dsm_simulate_drop|-|drop-child-forgotten drop-answers-early drop-answers-twice"
 )
 
 # first_failing_seed PROGRAM BUG: prints it.
 first_failing_seed() {
     local out
-    out=$("$programs/$1" --seed 1 --count 2000 --bug "$2" --expect-failure 2>&1) || return 1
+    out=$("$programs/$1" --seed 1 --count 10000 --bug "$2" --expect-failure 2>&1) || return 1
     sed -n 's/.*seed \([0-9]*\).*/\1/p' <<<"$out" | head -n 1
 }
 
