@@ -243,10 +243,11 @@ Rank Spans::member(std::uint32_t number) const {
     return node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
 }
 
-/// On rank 0.
+/// On rank 0. The order goes out before the answer to whoever frees, so that a rank which hears of both from here closes
+/// its view before its dsm_free() returns, and a use after that is noticed.
 void Spans::forget_everywhere(const SpanDrop &drop) {
     directory_->ending.insert(drop.record.first.value);
-    calls_.tell(directory_rank, CallKind::ForgetSpan, drop);
+    forget_here(drop);
 }
 
 /// The first that a member does about an order, which its children have to carry out as well.
