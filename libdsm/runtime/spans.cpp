@@ -7,6 +7,10 @@
 #include <cerrno>
 
 namespace dsm::rt {
+
+using memory::SpanDrop;
+using memory::SpanStep;
+
 namespace {
 
 /// Frames that a node keeps free of home pages, for copies and for ownership that comes back.
@@ -26,7 +30,8 @@ std::uint64_t reserve_of(std::uint64_t cache_pages) { return std::max(reserve_pa
 
 } // namespace
 
-Spans::Spans(Node &node, Engine &engine, Calls &calls) : node_(node), engine_(engine), calls_(calls) {
+Spans::Spans(Node &node, Engine &engine, Calls &calls)
+    : node_(node), engine_(engine), calls_(calls), rounds_(self_number(), everybody()) {
     for (CallKind kind : {CallKind::AllocateSpan, CallKind::LookupSpan, CallKind::FreeSpan, CallKind::ForgetSpan,
                           CallKind::SpanForgotten, CallKind::PunchSpan, CallKind::SpanPunched, CallKind::DropSpan,
                           CallKind::ResizeSpan, CallKind::FindSpan, CallKind::AskSpan, CallKind::SpanFound}) {
@@ -217,15 +222,18 @@ void Spans::on_call(CallKind kind, CallToken token, std::span<const std::byte> a
         calls_.answer(token, resize_here(arguments_as<ResizeArguments>(arguments)));
         return;
     }
-    if (kind == CallKind::ForgetSpan) { return forget_here(arguments_as<SpanDrop>(arguments)); }
-    if (kind == CallKind::PunchSpan) { return punch_here(arguments_as<SpanDrop>(arguments)); }
+    if (kind == CallKind::ForgetSpan || kind == CallKind::PunchSpan) {
+        const SpanStep step = kind == CallKind::ForgetSpan ? SpanStep::Forget : SpanStep::Punch;
+        return rounds_.on_order(step, arguments_as<SpanDrop>(arguments), *this);
+    }
     const auto record = arguments_as<memory::SpanRecord>(arguments);
     if (kind == CallKind::FreeSpan) { calls_.answer(token, free_here(record) ? 0 : EINVAL); }
     if (kind == CallKind::DropSpan) {
         const bool was_live = free_here(record);
         DSM_CHECK(was_live, "A3 a heap chunk is a live span", record.first.value);
     }
-    if (kind == CallKind::SpanForgotten || kind == CallKind::SpanPunched) { answer_up(kind, record); }
+    if (kind == CallKind::SpanForgotten) { rounds_.on_report(SpanStep::Forget, record, *this); }
+    if (kind == CallKind::SpanPunched) { rounds_.on_report(SpanStep::Punch, record, *this); }
 }
 
 std::uint32_t Spans::everybody() const {
@@ -243,34 +251,19 @@ Rank Spans::member(std::uint32_t number) const {
     return node_.topology->first_rank_of(NodeId{static_cast<std::uint16_t>(number)});
 }
 
-/// On rank 0. The order goes out before the answer to whoever frees, so that a rank which hears of both from here closes
-/// its view before its dsm_free() returns, and a use after that is noticed.
+/// On rank 0. The order goes out before the answer to whoever frees, so that a rank which hears of both from here
+/// closes its view before its dsm_free() returns, and a use after that is noticed.
 void Spans::forget_everywhere(const SpanDrop &drop) {
     directory_->ending.insert(drop.record.first.value);
-    forget_here(drop);
+    rounds_.on_order(SpanStep::Forget, drop, *this);
 }
 
-/// The first that a member does about an order, which its children have to carry out as well.
-void Spans::pass_down(CallKind kind, SpanDrop drop) {
-    drop.since_ns = 0;
-    std::uint32_t answers = 1;
-    memory::for_each_span_tree_child(self_number(), everybody(), [&](std::uint32_t child) {
-        calls_.tell(member(child), kind, drop);
-        ++answers;
-    });
-    const bool is_new = rounds_.emplace(drop.record.first.value, answers).second;
-    DSM_CHECK(is_new, "A1 a node forgets a span once", drop.record.generation);
+void Spans::order(std::uint32_t to, SpanStep step, const SpanDrop &drop) {
+    calls_.tell(member(to), step == SpanStep::Forget ? CallKind::ForgetSpan : CallKind::PunchSpan, drop);
 }
 
-/// One more of this member and its children has done its part; the last answers for all.
-void Spans::answer_up(CallKind kind, const memory::SpanRecord &record) {
-    const auto round = rounds_.find(record.first.value);
-    DSM_CHECK(round != rounds_.end(), "A1 a node forgets a span once", record.generation);
-    if (--round->second > 0) { return; }
-    rounds_.erase(round);
-    if (!directory_) { return calls_.tell(member(memory::span_tree_parent(self_number())), kind, record); }
-    if (kind == CallKind::SpanPunched) { return end_span(record); }
-    calls_.tell(directory_rank, CallKind::PunchSpan, SpanDrop{record, {}, 0, 0, 0});
+void Spans::report(std::uint32_t to, SpanStep step, const memory::SpanRecord &record) {
+    calls_.tell(member(to), step == SpanStep::Forget ? CallKind::SpanForgotten : CallKind::SpanPunched, record);
 }
 
 /// Nobody new learns of the span, and its holders count as told. False when it is gone or going.
@@ -292,17 +285,22 @@ bool Spans::free_here(const memory::SpanRecord &record) {
     return true;
 }
 
-void Spans::forget_here(SpanDrop drop) {
-    const memory::SpanRecord &record = drop.record;
-    if (drop.since_ns == 0) {
-        pass_down(CallKind::ForgetSpan, drop);
-        drop.since_ns = now_ns();
-        if (drop.head.chunk_count != 0) {
-            node_.spans->cut(drop.head);
-        } else {
-            node_.spans->remove(record.first, record.generation);
-        }
+void Spans::begin(SpanStep step, SpanDrop &drop) {
+    drop.since_ns = now_ns();
+    if (step == SpanStep::Punch) { return; }
+    if (drop.head.chunk_count != 0) {
+        node_.spans->cut(drop.head);
+    } else {
+        node_.spans->remove(drop.record.first, drop.record.generation);
     }
+}
+
+bool Spans::carry_out(SpanStep step, SpanDrop &drop) {
+    return step == SpanStep::Forget ? forget_slice(drop) : punch_slice(drop);
+}
+
+bool Spans::forget_slice(SpanDrop &drop) {
+    const memory::SpanRecord &record = drop.record;
     if (node_.solo() && drop.done_chunks == 0) {
         const PageId first = memory::page_of(memory::offset_of(record.first));
         node_.areas->close(first, record.chunk_count * memory::pages_per_chunk);
@@ -318,19 +316,11 @@ void Spans::forget_here(SpanDrop drop) {
         if (now_ns() > until) { break; }
     }
     const bool settled = drops_->is_settled(range_of(record, 0, record.chunk_count), drop.since_ns);
-    if (drop.done_chunks < record.chunk_count || !settled) {
-        calls_.tell(node_.topology->self(), CallKind::ForgetSpan, drop);
-    } else {
-        answer_up(CallKind::SpanForgotten, record);
-    }
+    return drop.done_chunks == record.chunk_count && settled;
 }
 
-void Spans::punch_here(SpanDrop drop) {
+bool Spans::punch_slice(SpanDrop &drop) {
     const memory::SpanRecord &record = drop.record;
-    if (drop.since_ns == 0) {
-        pass_down(CallKind::PunchSpan, drop);
-        drop.since_ns = now_ns();
-    }
     if (node_.topology->local_rank() != 0) { drop.done_chunks = record.chunk_count; }
     const Nanoseconds until = now_ns() + slice_ns;
     while (drop.done_chunks < record.chunk_count) {
@@ -339,11 +329,7 @@ void Spans::punch_here(SpanDrop drop) {
         drops_->end_here(range_of(record, from, drop.done_chunks));
         if (now_ns() > until) { break; }
     }
-    if (drop.done_chunks < record.chunk_count) {
-        calls_.tell(node_.topology->self(), CallKind::PunchSpan, drop);
-    } else {
-        answer_up(CallKind::SpanPunched, record);
-    }
+    return drop.done_chunks == record.chunk_count;
 }
 
 /// Lets the frames of the next few chunks go that may have any. Returns the chunk, counted in the span, to go on with.
@@ -359,7 +345,7 @@ std::uint32_t Spans::punch_some(const memory::SpanRecord &record, std::uint32_t 
     return end;
 }
 
-void Spans::end_span(const memory::SpanRecord &record) {
+void Spans::end(const memory::SpanRecord &record) {
     directory_->ending.erase(record.first.value);
     charge(record, false);
     const auto status = directory_->spans->finish_free(record.first, record.generation);

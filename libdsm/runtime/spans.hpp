@@ -9,14 +9,14 @@
 //                                          --PunchSpan---> down the tree: frames    --answers--> up: reusable
 //   resize:    caller --ResizeSpan----> rank 0 --answer--> caller; of a shorter span the tail is freed as above, and
 //                                              other nodes learn of a longer one when they meet its end
-// A node answers for itself and all below it, once.
-// The frames go in a second round: until every node has forgotten the span, one may still be copying into another's
-// frame. "Every node" is its first rank; with one node it is every rank, since each closes its own view. A node drops a
-// large span slice by slice, sending itself the rest as a message, so that nobody waits for the driver meanwhile.
+// A node answers for itself and all below it, once: the rounds are memory/span_rounds.hpp, and here is what a node does
+// in them. "Every node" is its first rank; with one node it is every rank, since each closes its own view. A node drops
+// a large span slice by slice, sending itself the rest as a message, so that nobody waits for the driver meanwhile.
 #pragma once
 
 #include "libdsm/memory/span_directory.hpp"
 #include "libdsm/memory/span_lookups.hpp"
+#include "libdsm/memory/span_rounds.hpp"
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/node.hpp"
@@ -24,7 +24,6 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,7 +40,10 @@ struct SpanAnswer {
     memory::SpanRecord record;
 };
 
-class Spans final : public SpanFinder, public CallHandler, private memory::SpanLookupEffects {
+class Spans final : public SpanFinder,
+                    public CallHandler,
+                    private memory::SpanLookupEffects,
+                    private memory::SpanRoundEffects {
 public:
     Spans(Node &node, Engine &engine, Calls &calls);
     /// Set once, before the first message: what has to be dropped with a span.
@@ -79,14 +81,6 @@ private:
         memory::SpanRecord record;
         std::uint64_t bytes;
     };
-    /// A span, or the tail of one that became shorter, on its way out.
-    struct SpanDrop {
-        memory::SpanRecord record;
-        memory::SpanRecord head;   ///< what stays of the span; chunk_count 0: nothing
-        std::uint32_t done_chunks; ///< dropped already at this node in this round
-        std::uint32_t reserved;
-        Nanoseconds since_ns; ///< when this node began to forget it
-    };
     /// What one node of the tree tells another that asked.
     struct FoundSpan {
         memory::ChunkId chunk;
@@ -108,13 +102,15 @@ private:
     SpanAnswer resize_here(const ResizeArguments &wanted);
     bool begin_end(const memory::SpanRecord &record);
     bool free_here(const memory::SpanRecord &record);
-    void forget_here(SpanDrop drop);
-    void punch_here(SpanDrop drop);
+    void forget_everywhere(const memory::SpanDrop &drop);
+    void order(std::uint32_t to, memory::SpanStep step, const memory::SpanDrop &drop) override;
+    void report(std::uint32_t to, memory::SpanStep step, const memory::SpanRecord &record) override;
+    void begin(memory::SpanStep step, memory::SpanDrop &drop) override;
+    bool carry_out(memory::SpanStep step, memory::SpanDrop &drop) override;
+    void end(const memory::SpanRecord &record) override;
+    bool forget_slice(memory::SpanDrop &drop);
+    bool punch_slice(memory::SpanDrop &drop);
     std::uint32_t punch_some(const memory::SpanRecord &record, std::uint32_t from);
-    void end_span(const memory::SpanRecord &record);
-    void forget_everywhere(const SpanDrop &drop);
-    void pass_down(CallKind kind, SpanDrop drop);
-    void answer_up(CallKind kind, const memory::SpanRecord &record);
     std::uint32_t everybody() const;
     std::uint32_t self_number() const;
     Rank member(std::uint32_t number) const;
@@ -125,9 +121,7 @@ private:
     Coherence *coherence_ = nullptr;
     SyncDrops *drops_ = nullptr;
     memory::SpanLookups lookups_;
-    /// First chunk of a span on its way out -> answers that this rank still waits for in this round, its own among
-    /// them.
-    std::map<std::uint32_t, std::uint32_t> rounds_;
+    memory::SpanRounds rounds_;
 
     // On rank 0 only.
     struct Directory {

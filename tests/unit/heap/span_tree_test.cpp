@@ -1,10 +1,11 @@
 // Spans in a tree of nodes, messages delivered in any order: some nodes are told of a span, look it up along the tree,
 // and when these have found it, it is freed everywhere and its addresses are used again. Meanwhile nodes look up
-// addresses that nobody has told them of. The look-ups and the caches are the shipped ones; orders go down the tree
-// here as in runtime/spans.cpp.
+// addresses that nobody has told them of. Look-ups, caches and rounds are the shipped ones. Resizing, several spans at
+// a time and what nodes have besides records: tests/simulation/alloc.
 #include "libdsm/memory/span_cache.hpp"
 #include "libdsm/memory/span_directory.hpp"
 #include "libdsm/memory/span_lookups.hpp"
+#include "libdsm/memory/span_rounds.hpp"
 #include "sparse_memory.hpp"
 #include "tests/simulation/random.hpp"
 
@@ -22,7 +23,7 @@ constexpr unsigned slowest = 60;
 constexpr std::uint16_t told_slot = 0; ///< a look-up of what the node was told of
 constexpr std::uint16_t wild_slot = 1; ///< of anything
 
-enum class Kind { Told, AskNode, Found, AskDirectory, DirectoryFound, Forget, Forgotten };
+enum class Kind { Told, AskNode, Found, AskDirectory, DirectoryFound, Order, Report };
 
 struct Message {
     Kind kind;
@@ -31,6 +32,7 @@ struct Message {
     ChunkId chunk;
     std::optional<SpanRecord> record;
     std::uint16_t slot;
+    SpanStep step = SpanStep::Forget;
     unsigned passed_over = 0; ///< so many times more
 };
 
@@ -67,10 +69,11 @@ public:
     }
 
 private:
-    struct Node final : SpanLookupEffects {
+    struct Node final : SpanLookupEffects, SpanRoundEffects {
         Node(World &its_world, std::uint32_t its_number, SpanLookupMutation mutation)
-            : lookups(mutation), memory(SpanCache::region_bytes(chunk_count)), cache(memory.base(), chunk_count),
-              world(its_world), number(its_number) {}
+            : lookups(mutation), rounds(its_number, node_count, SpanRoundMutation::EndsWhenForgotten),
+              memory(SpanCache::region_bytes(chunk_count)), cache(memory.base(), chunk_count), world(its_world),
+              number(its_number) {}
         std::optional<SpanRecord> known(ChunkId chunk) override { return cache.lookup(chunk); }
         void ask_parent(ChunkId chunk) override {
             world.send({Kind::AskNode, number, span_tree_parent(number), chunk, std::nullopt, 0});
@@ -81,13 +84,30 @@ private:
             world.found(number, chunk, record, asker.slot);
         }
 
+        void order(std::uint32_t to, SpanStep step, const SpanDrop &drop) override {
+            world.send({Kind::Order, number, to, drop.record.first, drop.record, 0, step});
+        }
+        void report(std::uint32_t to, SpanStep step, const SpanRecord &record) override {
+            world.send({Kind::Report, number, to, record.first, record, 0, step});
+        }
+        void begin(SpanStep, SpanDrop &drop) override {
+            drop.since_ns = 1;
+            cache.remove(drop.record.first, drop.record.generation);
+        }
+        bool carry_out(SpanStep, SpanDrop &) override { return true; }
+        /// After one round: nobody has frames here.
+        void end(const SpanRecord &record) override {
+            world.directory_.finish_free(record.first, record.generation);
+            world.is_live_ = false;
+        }
+
         SpanLookups lookups;
+        SpanRounds rounds;
         test::SparseMemory memory;
         SpanCache cache;
         World &world;
         std::uint32_t number;
-        std::uint32_t answers_left = 0; ///< of the order under way
-        bool is_looking = false;        ///< for something it was not told of
+        bool is_looking = false; ///< for something it was not told of
     };
 
     /// Some messages are much slower than others: as slow as a span's life.
@@ -153,24 +173,7 @@ private:
         directory_.begin_free(live_.first, live_.generation, holders);
         std::uint32_t left = 0;
         holders.for_each([&](NodeId node) { directory_.forget_holder(live_.first, live_.generation, node, left); });
-        forget(0, live_);
-    }
-
-    void forget(std::uint32_t node, const SpanRecord &record) {
-        nodes_[node]->answers_left = 1;
-        for_each_span_tree_child(node, node_count, [&](std::uint32_t child) {
-            ++nodes_[node]->answers_left;
-            send({Kind::Forget, node, child, record.first, record, 0});
-        });
-        nodes_[node]->cache.remove(record.first, record.generation);
-        forgotten(node, record);
-    }
-
-    void forgotten(std::uint32_t node, const SpanRecord &record) {
-        if (--nodes_[node]->answers_left > 0) { return; }
-        if (node != 0) { return send({Kind::Forgotten, node, span_tree_parent(node), record.first, record, 0}); }
-        directory_.finish_free(record.first, record.generation);
-        is_live_ = false;
+        nodes_[0]->order(0, SpanStep::Forget, {live_, {}, 0, 0, 0});
     }
 
     void deliver() {
@@ -199,10 +202,10 @@ private:
                          directory_.share(message.chunk, asked_by(message)), message.slot});
         case Kind::DirectoryFound:
             return found(message.to, message.chunk, message.record, message.slot);
-        case Kind::Forget:
-            return forget(message.to, *message.record);
-        case Kind::Forgotten:
-            return forgotten(message.to, *message.record);
+        case Kind::Order:
+            return node.rounds.on_order(message.step, {*message.record, {}, 0, 0, 0}, node);
+        case Kind::Report:
+            return node.rounds.on_report(message.step, *message.record, node);
         }
     }
     static NodeId asked_by(const Message &message) { return {static_cast<std::uint16_t>(message.from)}; }
