@@ -24,7 +24,7 @@ bugs) seeds=0 ;;
     exit 2
     ;;
 esac
-simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop)
+simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop dsm_simulate_alloc)
 needed=(dsm_explore "${simulators[@]}")
 [ "$size" = bugs ] || needed+=(dsm_litmus)
 for program in "${needed[@]}"; do
@@ -93,6 +93,8 @@ bugs=(
     "dsm_simulate_home|-|failure-leaves-waiters once-runs-twice"
     "dsm_simulate_drop|-|renewed-notes-taken-back notes-taken-back-unasked unsettled-dropped forgotten-late"
     "dsm_simulate_drop|-|drop-child-forgotten drop-answers-early drop-answers-twice"
+    "dsm_simulate_alloc|-|reports-before-children forget-skips-child punches-at-once ends-when-forgotten"
+    "dsm_simulate_alloc|-|no-span-for-late-askers stale-trusted unknown-not-forgotten tail-ends-at-once freed-twice"
 )
 
 # first_failing_seed PROGRAM BUG: prints it.

@@ -5,8 +5,8 @@
 
 #include "libdsm/sync/drop_rounds.hpp"
 #include "tests/simulation/random.hpp"
-#include "tests/simulation/sync/simulator.hpp"
-#include "tests/simulation/sync/task.hpp"
+#include "tests/simulation/simulator.hpp"
+#include "tests/simulation/task.hpp"
 
 #include <cstdint>
 #include <map>

@@ -1,5 +1,5 @@
 // The command line of a simulator, and its runs.
-#include "tests/simulation/sync/simulator.hpp"
+#include "tests/simulation/simulator.hpp"
 
 #include "libdsm/base/check.hpp"
 

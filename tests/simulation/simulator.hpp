@@ -1,5 +1,5 @@
-// What the simulators of this folder share: the command line, planted bugs by name, runs that must fail, the table of
-// counts, and how a failing seed is told.
+// What the simulators of synchronisation and of the allocator share: the command line, planted bugs by name, runs that
+// must fail, the table of counts, and how a failing seed is told.
 #pragma once
 
 #include <cstdint>
