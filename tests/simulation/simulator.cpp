@@ -1,5 +1,5 @@
 // The command line of a simulator, and its runs.
-#include "tests/simulation/simulator.hpp"
+#include "tests/simulation/scheduled_job.hpp"
 
 #include "libdsm/base/check.hpp"
 
@@ -153,6 +153,12 @@ int simulate(const Simulator &simulator, int argc, char **argv) {
     const bool found = code == exit_wrong || code == exit_broken_invariant;
     std::printf("%s\n", found ? "the planted bug was found" : "the planted bug was NOT found");
     return found ? 0 : exit_wrong;
+}
+
+void print_trace(std::uint64_t step, const char *format, std::va_list arguments) {
+    std::printf("%6llu  ", static_cast<unsigned long long>(step));
+    std::vprintf(format, arguments);
+    std::printf("\n");
 }
 
 } // namespace dsm::sync_test

@@ -168,7 +168,7 @@ Task<> AllocWorld::look_anywhere(unsigned thread) {
 Task<AllocWorld::Packet> AllocWorld::call(unsigned thread, Packet packet) {
     packet.thread = thread;
     post(packet);
-    co_await Suspension{threads_[thread], true};
+    co_await sleep(threads_[thread]);
     co_return threads_[thread].answer;
 }
 

@@ -2,8 +2,6 @@
 #include "tests/simulation/alloc/alloc_world.hpp"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 
 namespace dsm::alloc_test {
@@ -35,27 +33,15 @@ TableMemory::TableMemory(std::size_t bytes) : base_(static_cast<std::byte *>(std
 }
 
 AllocWorld::AllocWorld(const AllocWorldOptions &options, std::uint64_t seed)
-    : options_(options), random_(seed), paused_until_(options.nodes),
+    : ScheduledJob(seed, 300, options.traces), options_(options), paused_until_(options.nodes),
       directory_memory_(memory::SpanDirectory::region_bytes(options.chunks, options.nodes)),
       directory_(directory_memory_.base(), options.chunks, options.nodes), owner_(options.chunks) {
-    message_weight_ = random_.between(2, 14);
-    delay_steps_ = random_.one_in(3) ? 1 : random_.between(10, 300);
     copy_steps_ = random_.between(1, 16);
     directory_.format();
     for (unsigned node = 0; node < options.nodes; ++node) { nodes_.push_back(std::make_unique<Node>(*this, node)); }
     for (unsigned thread = 0; thread < options.threads; ++thread) {
-        threads_.push_back({thread % options.nodes, false, false, nullptr, {}});
+        threads_.push_back({{.node = thread % options.nodes}});
     }
-}
-
-void AllocWorld::trace(const char *format, ...) const {
-    if (!options_.traces) { return; }
-    std::printf("%6llu  ", static_cast<unsigned long long>(counts_.steps));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vprintf(format, arguments);
-    va_end(arguments);
-    std::printf("\n");
 }
 
 // ---- Effects of the machines
@@ -216,27 +202,15 @@ void AllocWorld::finish(const SpanRecord &record) {
 
 // ---- Network and scheduler
 
-void AllocWorld::post(Packet packet) {
-    packet.not_before = random_.one_in(4) ? counts_.steps + random_.below(delay_steps_) : 0;
-    packets_.push_back(packet);
-    ++counts_.messages;
-}
+void AllocWorld::post(const Packet &packet) { put(packets_, packet); }
 
 bool AllocWorld::deliver_one() {
-    const auto count = static_cast<unsigned>(packets_.size());
-    const unsigned first = count == 0 ? 0 : random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Packet &chosen = packets_[(first + i) % count];
-        if (chosen.not_before > counts_.steps || is_paused(chosen.to)) { continue; }
-        const Packet packet = chosen;
-        chosen = packets_.back();
-        packets_.pop_back();
-        trace("node %u receives kind %u from %u", packet.to, static_cast<unsigned>(packet.kind), packet.from);
-        deliver(packet);
-        check_node(packet.to);
-        return true;
-    }
-    return false;
+    const auto packet = take(packets_, [this](const Packet &due) { return !is_paused(due.to); });
+    if (!packet) { return false; }
+    trace("node %u receives kind %u from %u", packet->to, static_cast<unsigned>(packet->kind), packet->from);
+    deliver(*packet);
+    check_node(packet->to);
+    return true;
 }
 
 void AllocWorld::deliver(const Packet &packet) {
@@ -279,17 +253,9 @@ void AllocWorld::deliver(const Packet &packet) {
 }
 
 bool AllocWorld::run_thread() {
-    const auto count = static_cast<unsigned>(threads_.size());
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Thread &thread = threads_[(first + i) % count];
-        if (thread.at == nullptr || (thread.waits && !thread.is_woken) || is_paused(thread.node)) { continue; }
-        thread.waits = false;
-        thread.at.resume();
-        check_node(thread.node);
-        return true;
-    }
-    return false;
+    const Thread *thread = go_on(threads_, [this](const Thread &one) { return !is_paused(one.node); });
+    if (thread != nullptr) { check_node(thread->node); }
+    return thread != nullptr;
 }
 
 /// A node that has state of a chunk copies into the frame of another that has it, too: as pages go home, or to readers.
@@ -321,9 +287,7 @@ bool AllocWorld::copy_some() {
 }
 
 bool AllocWorld::is_over() const {
-    const auto can_run = [](const Thread &thread) {
-        return thread.at != nullptr && (!thread.waits || thread.is_woken);
-    };
+    const auto can_run = [this](const Thread &thread) { return thread.may_go_on(counts_.steps); };
     return packets_.empty() && copies_.empty() && std::ranges::none_of(threads_, can_run);
 }
 
@@ -336,21 +300,15 @@ void AllocWorld::drain() {
         }
         if (random_.one_in(2)) { begin_copy(); }
         if (random_.one_in(copy_steps_)) { copy_some(); }
-        const bool message_first = random_.below(16) < message_weight_;
-        message_first ? deliver_one() || run_thread() : run_thread() || deliver_one();
-        if (counts_.steps > steps_max) { fail("no end after %llu steps", static_cast<unsigned long long>(steps_max)); }
+        do_one([this] { return deliver_one(); }, [this] { return run_thread(); });
+        sync_test::check_steps(counts_.steps, steps_max);
     }
 }
 
 AllocCounts AllocWorld::run() {
-    for (unsigned thread = 0; thread < threads_.size(); ++thread) {
-        lives_.push_back(live(thread));
-        threads_[thread].at = lives_.back().handle();
-    }
+    for (unsigned thread = 0; thread < threads_.size(); ++thread) { lives_.start(threads_[thread], live(thread)); }
     drain();
-    for (unsigned thread = 0; thread < threads_.size(); ++thread) {
-        if (!lives_[thread].done()) { fail("thread %u waits forever", thread); }
-    }
+    lives_.check_ended();
     check_end();
     return counts_;
 }

@@ -15,9 +15,7 @@
 #include "libdsm/memory/span_directory.hpp"
 #include "libdsm/memory/span_lookups.hpp"
 #include "libdsm/memory/span_rounds.hpp"
-#include "tests/simulation/random.hpp"
-#include "tests/simulation/simulator.hpp"
-#include "tests/simulation/task.hpp"
+#include "tests/simulation/scheduled_job.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -80,7 +78,7 @@ private:
     std::unique_ptr<std::byte, Free> base_;
 };
 
-class AllocWorld {
+class AllocWorld : private sync_test::ScheduledJob<AllocCounts> {
 public:
     AllocWorld(const AllocWorldOptions &options, std::uint64_t seed);
     /// Runs the job to its end, with checks after every step.
@@ -115,12 +113,8 @@ private:
         SpanStep step{};
         SpanDrop drop{};
     };
-    struct Thread {
-        unsigned node;
-        bool waits;
-        bool is_woken;
-        std::coroutine_handle<> at;
-        Packet answer;
+    struct Thread : sync_test::ScheduledThread {
+        Packet answer{};
     };
     class Node;
     /// A copy into another node's frame that is being made.
@@ -144,18 +138,7 @@ private:
         unsigned thread;
         memory::SpanAttributes wanted;
     };
-    struct Suspension {
-        Thread &thread;
-        bool waits;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> at) noexcept {
-            thread.at = at;
-            thread.waits = waits;
-        }
-        void await_resume() const noexcept { thread.is_woken = false; }
-    };
     using Found = std::optional<SpanRecord>;
-    auto yield(Thread &thread) { return Suspension{thread, false}; }
 
     // What threads do (alloc_programs.cpp).
     Task<> live(unsigned thread);
@@ -182,7 +165,7 @@ private:
     void answer(unsigned thread, bool is_good, const SpanRecord &record);
 
     // Network and scheduler.
-    void post(Packet packet);
+    void post(const Packet &packet);
     bool deliver_one();
     void deliver(const Packet &packet);
     bool run_thread();
@@ -201,14 +184,12 @@ private:
     void check_end();
 
     bool planted(AllocMutation mutation) const { return options_.mutation == mutation; }
-    void trace(const char *format, ...) const __attribute__((format(printf, 2, 3)));
 
     AllocWorldOptions options_;
-    Random random_;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::vector<std::uint64_t> paused_until_; ///< a step, by node
     std::vector<Thread> threads_;
-    std::vector<Task<>> lives_;
+    sync_test::Lives lives_;
     std::vector<Packet> packets_;
     std::vector<Copy> copies_;
     std::vector<std::shared_ptr<Block>> blocks_;
@@ -219,10 +200,7 @@ private:
     std::deque<Waiting> waiting_;
     /// The generation that has a chunk, from its grant to its end; 0: free.
     std::vector<std::uint32_t> owner_;
-    AllocCounts counts_{};
-    unsigned message_weight_; ///< of 16: how often a message goes before a thread
-    unsigned delay_steps_;    ///< how long a message may be held back
-    unsigned copy_steps_;     ///< a copy goes on once in so many steps
+    unsigned copy_steps_; ///< a copy goes on once in so many steps
 };
 
 /// One node: the shipped machines and what the model adds.

@@ -2,8 +2,6 @@
 #include "tests/simulation/sync/drop_world.hpp"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 namespace dsm::sync_test {
 
@@ -64,9 +62,8 @@ private:
     unsigned node_;
 };
 
-DropWorld::DropWorld(const DropWorldOptions &options, std::uint64_t seed) : options_(options), random_(seed) {
-    message_weight_ = random_.between(2, 14);
-    delay_steps_ = random_.one_in(3) ? 1 : random_.between(10, 200);
+DropWorld::DropWorld(const DropWorldOptions &options, std::uint64_t seed)
+    : ScheduledJob(seed, 200, options.traces), options_(options) {
     const auto node_count = static_cast<std::uint16_t>(options.nodes);
     for (std::uint16_t node = 0; node < node_count; ++node) {
         nodes_.push_back(Node{.rounds = {NodeId{node}, node_count, options.fan_out, options.mutation}});
@@ -77,25 +74,15 @@ DropWorld::DropWorld(const DropWorldOptions &options, std::uint64_t seed) : opti
         nodes_.back().next_round = random_.one_in(4) ? ~1U : 0;
     }
     for (unsigned thread = 0; thread < options.threads; ++thread) {
-        threads_.push_back({thread % options.nodes, false, false, nullptr});
+        threads_.push_back({.node = thread % options.nodes});
     }
     blocks_.resize(std::size_t{options.pages} * options.blocks_per_page);
-}
-
-void DropWorld::trace(const char *format, ...) const {
-    if (!options_.traces) { return; }
-    std::printf("%6llu  ", static_cast<unsigned long long>(counts_.steps));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vprintf(format, arguments);
-    va_end(arguments);
-    std::printf("\n");
 }
 
 // ---- What threads do
 
 Task<> DropWorld::live(unsigned thread) {
-    Thread &self = threads_[thread];
+    ScheduledThread &self = threads_[thread];
     for (unsigned i = 0; i < options_.operations; ++i) {
         const unsigned block = random_.below(static_cast<unsigned>(blocks_.size()));
         const BlockState state = blocks_[block].state;
@@ -166,7 +153,7 @@ Task<> DropWorld::operate(unsigned thread, unsigned block) {
 }
 
 Task<> DropWorld::note(unsigned thread, unsigned page) {
-    Thread &self = threads_[thread];
+    ScheduledThread &self = threads_[thread];
     Node &node = nodes_[self.node];
     if (node.known[page]) { co_return Nothing{}; }
     ++node.asking;
@@ -239,31 +226,18 @@ bool DropWorld::is_empty(unsigned node, unsigned page) const {
 
 // ---- Network and scheduler
 
-void DropWorld::post(Packet packet) {
-    packet.not_before = random_.one_in(4) ? counts_.steps + random_.below(delay_steps_) : 0;
-    packets_.push_back(packet);
-    ++counts_.messages;
-}
+void DropWorld::post(const Packet &packet) { put(packets_, packet); }
 
 bool DropWorld::deliver_one() {
-    const auto count = static_cast<unsigned>(packets_.size());
-    const unsigned first = count == 0 ? 0 : random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Packet &chosen = packets_[(first + i) % count];
-        if (chosen.not_before > counts_.steps) { continue; }
-        const Packet packet = chosen;
-        chosen = packets_.back();
-        packets_.pop_back();
-        deliver(packet);
-        return true;
-    }
-    return false;
+    const auto packet = take(packets_, [](const Packet &) { return true; });
+    if (packet) { deliver(*packet); }
+    return packet.has_value();
 }
 
 void DropWorld::deliver(const Packet &packet) {
     trace("node %u receives kind %u, block %u", packet.to, static_cast<unsigned>(packet.kind), packet.block);
     Node &node = nodes_[packet.to];
-    Thread &maker = threads_[packet.thread];
+    ScheduledThread &maker = threads_[packet.thread];
     DropNodeEffects effects(*this, packet.to);
     switch (packet.kind) {
     case Kind::Note:
@@ -307,38 +281,23 @@ void DropWorld::deliver(const Packet &packet) {
 }
 
 bool DropWorld::run_thread() {
-    const auto count = static_cast<unsigned>(threads_.size());
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Thread &thread = threads_[(first + i) % count];
-        if (thread.at == nullptr || (thread.waits && !thread.is_woken)) { continue; }
-        thread.waits = false;
-        thread.at.resume();
-        return true;
-    }
-    return false;
+    return go_on(threads_, [](const ScheduledThread &) { return true; }) != nullptr;
 }
 
 void DropWorld::drain() {
     for (;;) {
         ++counts_.steps;
-        const bool message_first = random_.below(16) < message_weight_;
-        const bool ran = message_first ? deliver_one() || run_thread() : run_thread() || deliver_one();
+        const bool ran = do_one([this] { return deliver_one(); }, [this] { return run_thread(); });
         if (!ran && packets_.empty()) { return; }
         check();
-        if (counts_.steps > steps_max) { fail("no end after %llu steps", static_cast<unsigned long long>(steps_max)); }
+        check_steps(counts_.steps, steps_max);
     }
 }
 
 DropCounts DropWorld::run() {
-    for (unsigned thread = 0; thread < threads_.size(); ++thread) {
-        lives_.push_back(live(thread));
-        threads_[thread].at = lives_.back().handle();
-    }
+    for (unsigned thread = 0; thread < threads_.size(); ++thread) { lives_.start(threads_[thread], live(thread)); }
     drain();
-    for (unsigned thread = 0; thread < threads_.size(); ++thread) {
-        if (!lives_[thread].done()) { fail("thread %u waits forever", thread); }
-    }
+    lives_.check_ended();
     check_end();
     return counts_;
 }

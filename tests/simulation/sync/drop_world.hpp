@@ -4,9 +4,7 @@
 #pragma once
 
 #include "libdsm/sync/drop_rounds.hpp"
-#include "tests/simulation/random.hpp"
-#include "tests/simulation/simulator.hpp"
-#include "tests/simulation/task.hpp"
+#include "tests/simulation/scheduled_job.hpp"
 
 #include <cstdint>
 #include <map>
@@ -38,7 +36,7 @@ struct DropWorldOptions {
     bool traces;
 };
 
-class DropWorld {
+class DropWorld : private ScheduledJob<DropCounts> {
 public:
     DropWorld(const DropWorldOptions &options, std::uint64_t seed);
     /// Runs the job to its end, with checks after every step.
@@ -59,12 +57,6 @@ private:
         DropRequest request{};
         DropAnswer answer{};
     };
-    struct Thread {
-        unsigned node;
-        bool waits;
-        bool is_woken;
-        std::coroutine_handle<> at;
-    };
     struct Node {
         DropRounds rounds;
         std::vector<bool> known{};              ///< by page: this node has had it noted
@@ -82,19 +74,6 @@ private:
         unsigned moving = 0;         ///< messages under way for its object
         std::vector<unsigned> drops; ///< of the round under way, by node (D4)
     };
-    struct Suspension {
-        Thread &thread;
-        bool waits;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> at) noexcept {
-            thread.at = at;
-            thread.waits = waits;
-        }
-        void await_resume() const noexcept { thread.is_woken = false; }
-    };
-    auto yield(Thread &thread) { return Suspension{thread, false}; }
-    auto sleep(Thread &thread) { return Suspension{thread, true}; }
-
     Task<> live(unsigned thread);
     Task<> use(unsigned thread, unsigned block);
     Task<> operate(unsigned thread, unsigned block);
@@ -103,7 +82,7 @@ private:
     void allocate(unsigned block);
     void drain();
 
-    void post(Packet packet);
+    void post(const Packet &packet);
     bool deliver_one();
     bool run_thread();
     void deliver(const Packet &packet);
@@ -122,18 +101,13 @@ private:
     DropRange range_of(unsigned block) const { return {block * 64ULL, block * 64ULL + 64}; }
     unsigned block_of(const DropRange &range) const { return static_cast<unsigned>(range.begin / 64); }
     bool is_noted(unsigned page) const { return sync::is_noted(nodes_[keeper_of(page)].note[page]); }
-    void trace(const char *format, ...) const __attribute__((format(printf, 2, 3)));
 
     DropWorldOptions options_;
-    Random random_;
     std::vector<Node> nodes_;
-    std::vector<Thread> threads_;
+    std::vector<ScheduledThread> threads_;
     std::vector<Block> blocks_;
     std::vector<Packet> packets_;
-    std::vector<Task<>> lives_;
-    DropCounts counts_{};
-    unsigned message_weight_; ///< of 16: how often a message goes before a thread
-    unsigned delay_steps_;    ///< how long a message may be held back
+    Lives lives_;
 };
 
 } // namespace dsm::sync_test

@@ -346,20 +346,11 @@ Task<> HomeJob::live(HomeThread &thread, unsigned number) {
 }
 
 void HomeJob::run() {
-    std::vector<Task<>> lives;
-    lives.reserve(thread_count_);
-    for (HomeThread &thread : world_.threads()) {
-        lives.push_back(live(thread, static_cast<unsigned>(lives.size())));
-        thread.at = lives.back().handle();
-    }
-    while (world_.run_one()) {
-        if (world_.counts().steps > steps_max) {
-            fail("no end after %llu steps", static_cast<unsigned long long>(steps_max));
-        }
-    }
-    for (unsigned i = 0; i < lives.size(); ++i) {
-        if (!lives[i].done()) { fail("thread %u waits for ever", i); }
-    }
+    Lives lives;
+    unsigned number = 0;
+    for (HomeThread &thread : world_.threads()) { lives.start(thread, live(thread, number++)); }
+    while (world_.run_one()) { check_steps(world_.counts().steps, steps_max); }
+    lives.check_ended();
     world_.check_end();
 }
 

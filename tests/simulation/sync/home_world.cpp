@@ -2,8 +2,6 @@
 #include "tests/simulation/sync/home_world.hpp"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 namespace dsm::sync_test {
 
@@ -31,9 +29,8 @@ private:
     unsigned node_;
 };
 
-HomeWorld::HomeWorld(const HomeOptions &options, std::uint64_t seed) : options_(options), random_(seed) {
-    message_weight_ = random_.between(2, 14);
-    delay_steps_ = random_.one_in(3) ? 1 : random_.between(10, 400);
+HomeWorld::HomeWorld(const HomeOptions &options, std::uint64_t seed)
+    : ScheduledJob(seed, 400, options.traces), options_(options) {
     nodes_.resize(options.nodes);
     for (HomeNode &node : nodes_) {
         node.states.resize(std::size_t{home_kinds} * options.objects);
@@ -52,16 +49,6 @@ HomeWorld::HomeWorld(const HomeOptions &options, std::uint64_t seed) : options_(
     }
 }
 
-void HomeWorld::trace(const char *format, ...) const {
-    if (!options_.traces) { return; }
-    std::printf("%6llu  ", static_cast<unsigned long long>(counts_.steps));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vprintf(format, arguments);
-    va_end(arguments);
-    std::printf("\n");
-}
-
 HomeState &HomeWorld::state_of(unsigned node, HomeObjectKind kind, unsigned object) {
     return nodes_[node].states[place_of(kind, object)];
 }
@@ -72,56 +59,26 @@ void HomeWorld::post(NodeId to, const HomeMessage &message) {
     HomePacket packet{};
     packet.to = to.value;
     encode(message, packet.record);
-    packet.not_before = random_.one_in(4) ? counts_.steps + random_.below(delay_steps_) : 0;
-    packets_.push_back(packet);
-    ++counts_.messages;
-}
-
-bool HomeWorld::can_run(const HomeThread &thread) const {
-    if (thread.at == nullptr) { return false; }
-    return !thread.waits || thread.is_woken || (thread.patience_ends != 0 && counts_.steps >= thread.patience_ends);
-}
-
-bool HomeWorld::run_thread() {
-    const auto count = static_cast<unsigned>(threads_.size());
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        HomeThread &thread = threads_[(first + i) % count];
-        if (!can_run(thread)) { continue; }
-        const std::coroutine_handle<> at = thread.at;
-        at.resume();
-        return true;
-    }
-    return false;
+    put(packets_, packet);
 }
 
 bool HomeWorld::deliver_one() {
-    const auto count = static_cast<unsigned>(packets_.size());
-    if (count == 0) { return false; }
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        const unsigned which = (first + i) % count;
-        if (packets_[which].not_before > counts_.steps) { continue; }
-        const HomePacket packet = packets_[which];
-        packets_[which] = packets_.back();
-        packets_.pop_back();
-        const auto message = decode_home(packet.record, static_cast<std::uint16_t>(options_.nodes));
-        if (!message) { fail("a message does not survive its encoding"); }
-        if (is_for_home(*message)) {
-            step_home(packet.to, *message);
-        } else {
-            deliver_answer(packet.to, *message);
-        }
-        return true;
+    const auto packet = take(packets_, [](const HomePacket &) { return true; });
+    if (!packet) { return false; }
+    const auto message = decode_home(packet->record, static_cast<std::uint16_t>(options_.nodes));
+    if (!message) { fail("a message does not survive its encoding"); }
+    if (is_for_home(*message)) {
+        step_home(packet->to, *message);
+    } else {
+        deliver_answer(packet->to, *message);
     }
-    return false;
+    return true;
 }
 
 bool HomeWorld::run_one() {
     ++counts_.steps;
-    const bool message_first = random_.below(16) < message_weight_;
-    const bool ran = message_first ? deliver_one() || run_thread() : run_thread() || deliver_one();
-    if (ran) { return true; }
+    const auto run_thread = [this] { return go_on(threads_, [](const HomeThread &) { return true; }) != nullptr; };
+    if (do_one([this] { return deliver_one(); }, run_thread)) { return true; }
     // Only the time can help: delayed messages and patience.
     std::uint64_t next = UINT64_MAX;
     for (const HomePacket &packet : packets_) { next = std::min(next, packet.not_before); }

@@ -9,9 +9,7 @@
 #include "libdsm/sync/once.hpp"
 #include "libdsm/sync/rwlock.hpp"
 #include "libdsm/sync/semaphore.hpp"
-#include "tests/simulation/random.hpp"
-#include "tests/simulation/simulator.hpp"
-#include "tests/simulation/task.hpp"
+#include "tests/simulation/scheduled_job.hpp"
 
 #include <array>
 #include <cstdint>
@@ -33,16 +31,11 @@ struct HomeOptions {
     bool traces = false;
 };
 
-struct HomeThread {
-    unsigned node;
-    Rank rank;
-    WaitSlot slot;
-    LockOwner owner;
-    bool waits;                  ///< suspended until it is woken
-    bool is_woken;               ///< a wake that has not been consumed
-    std::uint64_t patience_ends; ///< while it waits: it goes on at this step too; 0 for never
-    std::coroutine_handle<> at;  ///< where it goes on; null at the end of its program
-    std::vector<unsigned> reads; ///< by read-write lock: how often it reads
+struct HomeThread : ScheduledThread {
+    Rank rank{};
+    WaitSlot slot{};
+    LockOwner owner{};
+    std::vector<unsigned> reads{}; ///< by read-write lock: how often it reads
 };
 
 /// What one node has of each object.
@@ -83,14 +76,13 @@ struct HomeRequest {
     std::uint32_t number = 0;
 };
 
-class HomeWorld {
+class HomeWorld : private ScheduledJob<HomeCounts> {
 public:
     HomeWorld(const HomeOptions &options, std::uint64_t seed);
 
     /// A call of the thread, as the runtime makes it.
     Task<HomeEnd> ask(HomeThread &thread, HomeRequest request);
-    /// Lets others run.
-    auto yield(HomeThread &thread) { return Suspension{thread, false, 0}; }
+    using ScheduledJob::yield;
     /// The memory under all onces was freed and is used again.
     void forget_onces();
     /// Whether this node remembers that the once is done.
@@ -108,22 +100,6 @@ public:
 
 private:
     class Effects;
-    struct Suspension {
-        HomeThread &thread;
-        bool waits;
-        std::uint64_t patience_ends;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> at) noexcept {
-            thread.at = at;
-            thread.waits = waits;
-            thread.patience_ends = patience_ends;
-        }
-        void await_resume() const noexcept { thread.is_woken = false; }
-    };
-    auto sleep(HomeThread &thread, std::uint64_t patience_ends = 0) { return Suspension{thread, true, patience_ends}; }
-
-    bool can_run(const HomeThread &thread) const;
-    bool run_thread();
     bool deliver_one();
     void tell_home(unsigned node, const HomeMessage &message);
     void step_home(unsigned node, const HomeMessage &message);
@@ -142,16 +118,11 @@ private:
     HomeContext context_of(unsigned node, LockId id) {
         return {id, RecordPool<HomeRecord>(nodes_[node].pool, nodes_[node].records), options_.mutation};
     }
-    void trace(const char *format, ...) const __attribute__((format(printf, 2, 3)));
 
     HomeOptions options_;
-    Random random_;
     std::vector<HomeNode> nodes_;
     std::vector<HomeThread> threads_;
     std::vector<HomePacket> packets_;
-    HomeCounts counts_{};
-    unsigned message_weight_; ///< of 16: how often a message goes before a thread
-    unsigned delay_steps_;    ///< how long a message may be held back
 };
 
 } // namespace dsm::sync_test

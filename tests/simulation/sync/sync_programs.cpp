@@ -219,26 +219,18 @@ Task<> Job::live(Thread &thread, unsigned number) {
 }
 
 void Job::run() {
-    std::vector<Task<>> lives;
-    lives.reserve(world_.threads().size());
+    Lives lives;
     unsigned number = 0;
-    for (Thread &thread : world_.threads()) {
-        lives.push_back(live(thread, number++));
-        thread.at = lives.back().handle();
-    }
+    for (Thread &thread : world_.threads()) { lives.start(thread, live(thread, number++)); }
     while (world_.run_one()) {
         if (pause_often_ != 0 && random_.one_in(pause_often_)) { world_.pause_some_node(); }
-        if (world_.counts().steps > steps_max) {
-            fail("no end after %llu steps", static_cast<unsigned long long>(steps_max));
-        }
+        check_steps(world_.counts().steps, steps_max);
     }
-    for (unsigned i = 0; i < lives.size(); ++i) {
-        if (!lives[i].done()) { fail("thread %u waits forever", i); }
-    }
+    lives.check_ended();
     for (const unsigned serials : serials_) {
         if (serials != 1) { fail("B5: %u serial threads", serials); }
     }
-    if (group_serials_ != lives.size() / group_) { fail("B5: groups without a serial thread"); }
+    if (group_serials_ != number / group_) { fail("B5: groups without a serial thread"); }
     world_.check_end();
 }
 

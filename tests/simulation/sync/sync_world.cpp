@@ -2,14 +2,11 @@
 #include "tests/simulation/sync/sync_effects.hpp"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 namespace dsm::sync_test {
 
-World::World(const WorldOptions &options, std::uint64_t seed) : options_(options), random_(seed) {
-    message_weight_ = random_.between(2, 14);
-    delay_steps_ = random_.one_in(3) ? 1 : random_.between(10, 400);
+World::World(const WorldOptions &options, std::uint64_t seed)
+    : ScheduledJob(seed, 400, options.traces), options_(options) {
     nodes_.resize(options.nodes);
     for (Node &node : nodes_) {
         node.locks.resize(options.locks);
@@ -24,7 +21,7 @@ World::World(const WorldOptions &options, std::uint64_t seed) : options_(options
         const unsigned node = i / options.threads_per_node;
         const unsigned slot = i % options.threads_per_node;
         const Rank rank{static_cast<std::int32_t>(node * 2 + slot % 2)}; // two ranks on a node
-        threads_[i] = Thread{node, rank, WaitSlot{slot}, lock_owner(rank, slot + 1), false, false, nullptr, 0};
+        threads_[i] = Thread{{.node = node}, rank, WaitSlot{slot}, lock_owner(rank, slot + 1)};
     }
     oracles_.resize(options.locks);
     for (LockOracle &oracle : oracles_) {
@@ -32,16 +29,6 @@ World::World(const WorldOptions &options, std::uint64_t seed) : options_(options
         oracle.takes_past_head.resize(options.nodes);
         oracle.head_seen.resize(options.nodes);
     }
-}
-
-void World::trace(const char *format, ...) const {
-    if (!options_.traces) { return; }
-    std::printf("%6llu  ", static_cast<unsigned long long>(counts_.steps));
-    va_list arguments;
-    va_start(arguments, format);
-    std::vprintf(format, arguments);
-    va_end(arguments);
-    std::printf("\n");
 }
 
 LockContext World::lock_context(unsigned node, unsigned lock) {
@@ -76,9 +63,7 @@ TreeBarrierContext World::tree_context(unsigned node) const {
 
 void World::post_packet(unsigned from, Packet packet) {
     if (packet.to == from) { fail("node %u sends to itself", from); }
-    packet.not_before = random_.one_in(4) ? counts_.steps + random_.below(delay_steps_) : 0;
-    packets_.push_back(packet);
-    ++counts_.messages;
+    put(packets_, packet);
     trace("node %u -> %u: kind %u", from, packet.to, static_cast<unsigned>(packet.record[0]));
 }
 
@@ -86,45 +71,17 @@ void World::wake(unsigned node, WaitSlot slot) {
     threads_[node * options_.threads_per_node + slot.value].is_woken = true;
 }
 
-bool World::can_run(const Thread &thread) const {
-    if (thread.at == nullptr || nodes_[thread.node].paused_until > counts_.steps) { return false; }
-    const bool out_of_patience = thread.patience_ends != 0 && counts_.steps >= thread.patience_ends;
-    return !thread.waits || thread.is_woken || out_of_patience;
-}
-
-bool World::run_thread() {
-    const auto count = static_cast<unsigned>(threads_.size());
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Thread &thread = threads_[(first + i) % count];
-        if (!can_run(thread)) { continue; }
-        thread.waits = false;
-        thread.at.resume();
-        return true;
-    }
-    return false;
-}
-
 bool World::deliver_one() {
-    const auto count = static_cast<unsigned>(packets_.size());
-    if (count == 0) { return false; }
-    const unsigned first = random_.below(count);
-    for (unsigned i = 0; i < count; ++i) {
-        Packet &chosen = packets_[(first + i) % count];
-        if (chosen.not_before > counts_.steps || nodes_[chosen.to].paused_until > counts_.steps) { continue; }
-        const Packet packet = chosen;
-        chosen = packets_.back();
-        packets_.pop_back();
-        deliver(packet);
-        return true;
-    }
-    return false;
+    const auto packet = take(packets_, [this](const Packet &due) { return !is_paused(due.to); });
+    if (packet) { deliver(*packet); }
+    return packet.has_value();
 }
 
 bool World::run_one() {
     ++counts_.steps;
-    const bool message_first = random_.below(16) < message_weight_;
-    if (message_first ? deliver_one() || run_thread() : run_thread() || deliver_one()) { return true; }
+    const auto may_run = [this](const Thread &thread) { return !is_paused(thread.node); };
+    const auto run_thread = [&] { return go_on(threads_, may_run) != nullptr; };
+    if (do_one([this] { return deliver_one(); }, run_thread)) { return true; }
     // Nothing now: go on to the next moment at which something is due.
     std::uint64_t due = ~std::uint64_t{0};
     for (const Packet &packet : packets_) {

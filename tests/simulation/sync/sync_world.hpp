@@ -4,9 +4,7 @@
 #pragma once
 
 #include "libdsm/sync/sync_wire.hpp"
-#include "tests/simulation/random.hpp"
-#include "tests/simulation/simulator.hpp"
-#include "tests/simulation/task.hpp"
+#include "tests/simulation/scheduled_job.hpp"
 
 #include <array>
 #include <cstdint>
@@ -40,15 +38,10 @@ struct WorldOptions {
     bool traces = false;
 };
 
-struct Thread {
-    unsigned node;
-    Rank rank;
-    WaitSlot slot;
-    LockOwner owner;
-    bool is_woken;               ///< a wake that has not been consumed
-    bool waits;                  ///< suspended until is_woken
-    std::coroutine_handle<> at;  ///< where it goes on; null at the end of its program
-    std::uint64_t patience_ends; ///< while it waits: it goes on at this step too; 0 for never
+struct Thread : ScheduledThread {
+    Rank rank{};
+    WaitSlot slot{};
+    LockOwner owner{};
 };
 
 struct Packet {
@@ -99,7 +92,7 @@ struct Counts {
         cancel_late, refused, departs, serials;
 };
 
-class World {
+class World : private ScheduledJob<Counts> {
 public:
     World(const WorldOptions &options, std::uint64_t seed);
 
@@ -122,8 +115,7 @@ public:
     Task<BarrierOutcome> query_barrier(Thread &thread, unsigned barrier);
     Task<> pass_tree(Thread &thread);
 
-    /// Lets others run.
-    auto yield(Thread &thread) { return Suspension{thread, false, 0}; }
+    using ScheduledJob::yield;
 
     // ---- The simulator ----
     std::vector<Thread> &threads() { return threads_; }
@@ -139,26 +131,11 @@ public:
 private:
     friend class NodeEffects;
 
-    struct Suspension {
-        Thread &thread;
-        bool waits;
-        std::uint64_t patience_ends;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> at) noexcept {
-            thread.at = at;
-            thread.waits = waits;
-            thread.patience_ends = patience_ends;
-        }
-        void await_resume() const noexcept { thread.is_woken = false; }
-    };
-    /// Sleeps until woken, or until patience ends.
-    auto sleep(Thread &thread, std::uint64_t patience_ends = 0) { return Suspension{thread, true, patience_ends}; }
     std::uint64_t after(unsigned patience_steps) const {
         return patience_steps == 0 ? 0 : counts_.steps + patience_steps;
     }
 
-    bool can_run(const Thread &thread) const;
-    bool run_thread();
+    bool is_paused(unsigned node) const { return nodes_[node].paused_until > counts_.steps; }
     bool deliver_one();
     void deliver(const Packet &packet);
     void deliver_lock(unsigned node, const LockMessage &message);
@@ -192,17 +169,12 @@ private:
     CountedBarrierContext barrier_context(unsigned node, unsigned barrier);
     TreeBarrierContext tree_context(unsigned node) const;
     NodeId home_of(unsigned object) const { return NodeId{static_cast<std::uint16_t>((object * 7) % options_.nodes)}; }
-    void trace(const char *format, ...) const __attribute__((format(printf, 2, 3)));
 
     WorldOptions options_;
-    Random random_;
     std::vector<Node> nodes_;
     std::vector<Thread> threads_;
     std::vector<LockOracle> oracles_;
     std::vector<Packet> packets_;
-    Counts counts_{};
-    unsigned message_weight_; ///< of 16: how often a message goes before a thread
-    unsigned delay_steps_;    ///< how long a message may be held back
 };
 
 } // namespace dsm::sync_test
