@@ -1,6 +1,8 @@
 // Encoding and checked decoding of page messages.
 #include "libdsm/protocol/page_wire.hpp"
 
+#include "libdsm/protocol/bytes.hpp"
+
 #include <algorithm>
 
 namespace dsm::protocol {
@@ -12,20 +14,6 @@ constexpr unsigned flag_have_copy = 1U << 3;
 constexpr unsigned flag_discard = 1U << 4;
 constexpr unsigned flag_climbs = 1U << 5;
 constexpr unsigned flags_known = contents_mask | flag_own_only | flag_have_copy | flag_discard | flag_climbs;
-
-void put(std::span<std::byte> out, std::size_t at, std::uint64_t value, std::size_t bytes) {
-    for (std::size_t i = 0; i < bytes; ++i) { out[at + i] = static_cast<std::byte>((value >> (8 * i)) & 0xff); }
-}
-
-std::uint64_t get(std::span<const std::byte> bytes, std::size_t at, std::size_t count) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) { value |= std::to_integer<std::uint64_t>(bytes[at + i]) << (8 * i); }
-    return value;
-}
-
-std::uint16_t get_u16(std::span<const std::byte> bytes, std::size_t at) {
-    return static_cast<std::uint16_t>(get(bytes, at, 2));
-}
 
 /// Whether the fields are such as a node of ours sends.
 bool is_plausible(const PageMessage &message, unsigned node_count) {

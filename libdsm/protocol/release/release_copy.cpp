@@ -1,0 +1,167 @@
+// A node that is not the home: its copy, its twin, its writes.
+#include "libdsm/protocol/release/release_step.hpp"
+
+namespace dsm::protocol {
+namespace {
+
+constexpr unsigned trials_max = 5; ///< doublings of the notices between two trials
+
+} // namespace
+
+void ReleaseStep::on_fault(const ReleaseWish &wish) {
+    if (is(ReleaseFlag::Home)) { return fault_at_home(wish); }
+    if (!is(ReleaseFlag::Valid)) {
+        if (wish.is_awaited) { set(ReleaseFlag::Wanted); }
+        if (take(ReleaseFlag::Noticed) && state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+        return request();
+    }
+    if (wish.access == Access::Write && state_.access != Access::Write) { begin_writing(wish); }
+}
+
+/// The frame is readable alone, in every rank, so the copy is of one moment.
+void ReleaseStep::begin_writing(const ReleaseWish &wish) {
+    DSM_CHECK(!is(ReleaseFlag::Twin), "R5 a page without write access has no twin", subject());
+    effects_.make_twin();
+    set(ReleaseFlag::Twin);
+    heat_up();
+    note_lock(wish.lock);
+    list();
+    raise(Access::Write);
+}
+
+//   self --Fetch--> home's hint --> ... --> home --Data--> self
+void ReleaseStep::request() {
+    const bool waits = is(ReleaseFlag::Flushing) && !mutates(ReleaseMutation::FetchDuringFlush);
+    if (is(ReleaseFlag::Fetching) || waits) { return; } // Asked for when that has ended (R3, R4).
+    set(ReleaseFlag::Fetching);
+    ReleaseMessage message = message_of(ReleaseMessageKind::Fetch);
+    message.origin = context_.self;
+    message.may_put = !is(ReleaseFlag::Valid) && !is(ReleaseFlag::Twin);
+    effects_.send(state_.home, message);
+}
+
+void ReleaseStep::on_data(const ReleaseMessage &message) {
+    DSM_CHECK(is(ReleaseFlag::Fetching), "R3 data finds its fetch", subject());
+    clear(ReleaseFlag::Fetching);
+    const bool is_killed = take(ReleaseFlag::Killed);
+    if (is(ReleaseFlag::Home)) { return; }
+    learn(message);
+    if (is_killed) {
+        if (asks_again()) { request(); }
+        return;
+    }
+    install_zeros(message.contents);
+    set(ReleaseFlag::Valid);
+    clear(ReleaseFlag::Wanted);
+    clear(ReleaseFlag::Noticed);
+    if (take(ReleaseFlag::Stale)) { effects_.update_done(); }
+    raise(is(ReleaseFlag::Twin) ? Access::Write : Access::Read);
+}
+
+void ReleaseStep::install_zeros(Contents contents) {
+    if (contents != Contents::Zero) { return; }
+    const bool is_mapped = is(ReleaseFlag::Valid);
+    effects_.install_zeros(is(ReleaseFlag::Twin) ? Install::MergeTwin
+                           : is_mapped           ? Install::MergeMapped
+                                                 : Install::Overwrite);
+}
+
+/// Whether a notice is answered by a Fetch. Now and then it is not, to see whether the page is still used.
+bool ReleaseStep::wants_update() {
+    if (state_.pins > 0) { return true; }
+    if (state_.misses < protocol_.limits_.refresh_misses) { return false; }
+    if (++state_.refreshes < protocol_.limits_.trial_every << state_.trials) { return true; }
+    state_.refreshes = 0;
+    if (state_.trials < trials_max) { ++state_.trials; }
+    return false;
+}
+
+void ReleaseStep::on_notice() {
+    if (is(ReleaseFlag::Home)) { return; } // What was flushed is here.
+    if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::NoticeKeepsFetch)) { set(ReleaseFlag::Killed); }
+    if (!is(ReleaseFlag::Valid) || is(ReleaseFlag::Stale)) { return; }
+    if (wants_update()) {
+        if (mutates(ReleaseMutation::StaleIsDone)) { return request(); }
+        set(ReleaseFlag::Stale);
+        effects_.update_due();
+        return request();
+    }
+    clear(ReleaseFlag::Valid);
+    set(ReleaseFlag::Noticed);
+    lower(Access::None);
+    if (is(ReleaseFlag::Twin) && mutates(ReleaseMutation::NoticeDropsTwin)) {
+        clear(ReleaseFlag::Twin);
+        effects_.drop_twin();
+    }
+    if (!is(ReleaseFlag::Twin)) { effects_.drop_frame(); }
+}
+
+CloseOutcome ReleaseStep::on_close(std::uint32_t interval) {
+    clear(ReleaseFlag::Listed);
+    return is(ReleaseFlag::Home) ? close_home() : close_copy(interval);
+}
+
+//   self --Flush (diff)--> home --FlushAck--> self
+CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
+    CloseOutcome outcome{take(ReleaseFlag::MustNotice), 0};
+    if (!is(ReleaseFlag::Twin)) { return outcome; }
+    DSM_CHECK(!is(ReleaseFlag::Flushing), "R4 one flush of a page at a time", subject());
+    const bool is_given_up = state_.unchanged >= protocol_.limits_.unchanged_max && state_.pins == 0;
+    const bool stays = is(ReleaseFlag::Valid) && is_hot() && !is_given_up;
+    if (!stays) { lower(is(ReleaseFlag::Valid) ? Access::Read : Access::None); }
+    ReleaseMessage message = message_of(ReleaseMessageKind::Flush);
+    message.origin = context_.self;
+    message.number = interval;
+    message.lock = state_.lock;
+    if (!mutates(ReleaseMutation::FlushForgotten)) {
+        outcome.flush_parts = effects_.flush(state_.home, message, stays);
+    }
+    if (stays) {
+        list();
+    } else {
+        clear(ReleaseFlag::Twin);
+        effects_.drop_twin();
+        if (!is(ReleaseFlag::Valid)) { effects_.drop_frame(); }
+    }
+    if (is_given_up) { state_.heat = 0; }
+    if (outcome.flush_parts == 0) {
+        state_.unchanged = is_given_up ? std::uint8_t{0} : static_cast<std::uint8_t>(state_.unchanged + 1);
+        return outcome;
+    }
+    state_.unchanged = 0;
+    state_.flush_parts = static_cast<std::uint16_t>(outcome.flush_parts);
+    set(ReleaseFlag::Flushing);
+    if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::FlushKeepsFetch)) { set(ReleaseFlag::Killed); }
+    outcome.notice = true;
+    return outcome;
+}
+
+void ReleaseStep::on_flush_ack(const ReleaseMessage &message) {
+    DSM_CHECK(is(ReleaseFlag::Flushing) && state_.flush_parts > 0, "R4 an acknowledgement finds its flush", subject());
+    learn(message);
+    if (--state_.flush_parts != 0) { return; }
+    clear(ReleaseFlag::Flushing);
+    effects_.release_kept();
+    if (!is(ReleaseFlag::Home) && asks_again()) { request(); }
+}
+
+bool ReleaseStep::on_evict() {
+    const bool is_busy = is(ReleaseFlag::Home) || is(ReleaseFlag::Twin) || is(ReleaseFlag::Listed) ||
+                         is(ReleaseFlag::Fetching) || is(ReleaseFlag::Flushing) || is(ReleaseFlag::Stale) ||
+                         state_.pins > 0;
+    if (is_busy) { return false; }
+    clear(ReleaseFlag::Valid);
+    clear(ReleaseFlag::Noticed); // It goes because there was no room for it, not because of a notice.
+    lower(Access::None);
+    effects_.drop_frame();
+    return true;
+}
+
+bool ReleaseStep::try_pin(Access wanted) {
+    if (state_.access < wanted) { on_fault({wanted}); }
+    if (state_.access < wanted || state_.pins == 0xff) { return false; }
+    ++state_.pins;
+    return true;
+}
+
+} // namespace dsm::protocol

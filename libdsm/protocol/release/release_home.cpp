@@ -1,0 +1,240 @@
+// The home of a page: its own writes, what others fetch and flush, and how the home moves.
+#include "libdsm/protocol/release/release_step.hpp"
+
+#include <algorithm>
+
+namespace dsm::protocol {
+
+/// Whether a write of this node needs no noticing beyond what is arranged already (R6).
+bool ReleaseStep::is_free_to_write() const {
+    return state_.copyset.empty() || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice);
+}
+
+void ReleaseStep::fault_at_home(const ReleaseWish &wish) {
+    clear(ReleaseFlag::Untouched);
+    if (wish.access == Access::Write) { return write_at_home(wish); }
+    raise(is(ReleaseFlag::Zero) || !is_free_to_write() ? Access::Read : Access::Write);
+}
+
+void ReleaseStep::write_at_home(const ReleaseWish &wish) {
+    if (!is_free_to_write()) {
+        heat_up();
+        if (is_hot()) {
+            effects_.make_twin();
+            set(ReleaseFlag::Twin);
+        } else {
+            set(ReleaseFlag::MustNotice);
+        }
+        list();
+    }
+    note_lock(wish.lock);
+    clear(ReleaseFlag::Zero);
+    raise(Access::Write);
+}
+
+/// Passes on what is not for this node any more, and keeps what is not for it yet: it became home at the message's
+/// epoch, or will (R2).
+bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
+    if (is(ReleaseFlag::Home)) { return false; }
+    const bool is_early = message.epoch > state_.epoch && !mutates(ReleaseMutation::EarlyFetchLost);
+    if (is_early) {
+        effects_.keep(message);
+        return true;
+    }
+    if (mutates(ReleaseMutation::EarlyFetchLost) && message.epoch > state_.epoch) { return false; }
+    ReleaseMessage next = message;
+    next.from = context_.self;
+    next.epoch = state_.epoch;
+    ++next.sends;
+    effects_.send(state_.home, next);
+    return true;
+}
+
+/// Rule 9: before the bytes are read, either nobody writes, or what is written from now on will be found.
+void ReleaseStep::guard_before_serving() {
+    if (state_.access != Access::Write || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice)) { return; }
+    if (mutates(ReleaseMutation::ServeUnprotected)) { return; }
+    if (is_hot()) {
+        effects_.make_twin();
+        set(ReleaseFlag::Twin);
+        list();
+    } else {
+        lower(Access::Read);
+    }
+}
+
+void ReleaseStep::on_fetch(const ReleaseMessage &message) {
+    if (is_for_another(message)) { return; }
+    if (message.origin == context_.self) { // The home has come here meanwhile: that is the answer.
+        DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a fetch that comes home was sent", subject());
+        clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::Killed);
+        return;
+    }
+    if (is(ReleaseFlag::Untouched)) { return give_home(message.origin, HomeReason::Fetch); }
+    guard_before_serving();
+    if (mutates(ReleaseMutation::ServeClearsWritten)) { clear(ReleaseFlag::MustNotice); }
+    if (!mutates(ReleaseMutation::ReaderForgotten)) { state_.copyset.insert(message.origin, pool_); }
+    if (take(ReleaseFlag::Bound)) { note_lock(0); }
+    ReleaseMessage answer = message_of(ReleaseMessageKind::Data);
+    answer.origin = message.origin;
+    answer.may_put = message.may_put;
+    answer.contents = is(ReleaseFlag::Zero) ? Contents::Zero : Contents::Bytes;
+    effects_.send(message.origin, answer);
+}
+
+void ReleaseStep::note_flush(const ReleaseMessage &message) {
+    if (message.lock != 0 && message.lock == state_.lock) {
+        if (state_.lock_streak < protocol_.limits_.bind_streak) { ++state_.lock_streak; }
+    } else {
+        note_lock(message.lock);
+    }
+    if (state_.last_writer != message.origin) {
+        state_.last_writer = message.origin;
+        state_.streak = 0;
+    }
+    if (state_.streak < UINT8_MAX) { ++state_.streak; }
+}
+
+bool ReleaseStep::should_move(const ReleaseMessage &message) const {
+    const ReleaseLimits &limits = protocol_.limits_;
+    const bool is_busy = state_.pins > 0 || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice);
+    if (!message.is_whole || is_busy) { return false; }
+    return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
+}
+
+/// Whether the page has been written under one lock alone for long enough to travel with it.
+bool ReleaseStep::is_bindable() const {
+    const std::uint8_t enough = protocol_.limits_.bind_streak;
+    return enough != 0 && state_.lock != 0 && state_.lock_streak >= enough;
+}
+
+void ReleaseStep::on_flush(const ReleaseMessage &message) {
+    if (is_for_another(message)) { return; }
+    clear(ReleaseFlag::Untouched);
+    DSM_CHECK(message.origin != context_.self, "R4 a home has no flush under way", subject());
+    if (take(ReleaseFlag::Zero)) { effects_.install_zeros(Install::Overwrite); }
+    effects_.apply(message.diff, is(ReleaseFlag::Twin));
+    note_flush(message);
+    if (should_move(message)) { return give_home(message.origin, HomeReason::Flush); }
+    ReleaseMessage answer = message_of(ReleaseMessageKind::FlushAck);
+    answer.origin = message.origin;
+    effects_.send(message.origin, answer);
+}
+
+/// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
+/// then: so the copyset begins anew with the Fetches that follow, and until the first the page costs nothing.
+CloseOutcome ReleaseStep::close_home() {
+    bool is_written = take(ReleaseFlag::MustNotice);
+    if (is(ReleaseFlag::Twin)) { is_written = close_compared() || is_written; }
+    if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
+    if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
+    state_.copyset.clear(pool_);
+    state_.last_writer = context_.self;
+    state_.streak = 0;
+    return {true, 0};
+}
+
+/// Whether the comparison finds a write. Without one the page stays listed, or is protected after many in vain.
+bool ReleaseStep::close_compared() {
+    if (effects_.refresh_twin()) {
+        state_.unchanged = 0;
+        return true;
+    }
+    if (++state_.unchanged < protocol_.limits_.unchanged_max || state_.pins > 0) {
+        state_.unchanged = std::min(state_.unchanged, protocol_.limits_.unchanged_max);
+        list();
+        return false;
+    }
+    state_.unchanged = 0;
+    state_.heat = 0;
+    lower(Access::Read);
+    const bool is_written = effects_.refresh_twin(); // Before the protection, after the comparison.
+    clear(ReleaseFlag::Twin);
+    effects_.drop_twin();
+    return is_written;
+}
+
+// ---- The home moves ----
+
+/// The old home keeps a copy, as a reader; with a lock nothing stays, so that the next holder writes without anybody to
+/// notice. It has no write of its own to notice (should_move(), on_token()), and what it writes from now on is a
+/// copy's.
+void ReleaseStep::give_home(NodeId to, HomeReason reason) {
+    DSM_CHECK(!is(ReleaseFlag::Listed) && state_.pins == 0, "R1 a home that moves owes no notice", subject());
+    const bool keeps_copy = reason == HomeReason::Flush;
+    lower(keeps_copy ? Access::Read : Access::None);
+    const bool is_zero = take(ReleaseFlag::Zero);
+    if (keeps_copy) { state_.copyset.insert(context_.self, pool_); }
+    if (mutates(ReleaseMutation::MoveForgetsReaders)) { state_.copyset.clear(pool_); }
+    std::byte nodes[encoded_nodes_bytes_max];
+    const std::size_t nodes_bytes = state_.copyset.encode(pool_, nodes);
+    state_.copyset.clear(pool_);
+    clear(ReleaseFlag::Home);
+    clear(ReleaseFlag::Untouched);
+    if (!keeps_copy) { clear(ReleaseFlag::Valid); }
+    ++state_.epoch;
+    state_.home = to;
+    state_.streak = 0;
+    ReleaseMessage message = message_of(ReleaseMessageKind::Home);
+    message.origin = to;
+    message.reason = reason;
+    message.lock = take(ReleaseFlag::Bound) || is_bindable() ? state_.lock : 0;
+    message.contents = is_zero ? Contents::Zero : Contents::Bytes;
+    message.nodes = {nodes, nodes_bytes};
+    effects_.send(to, message);
+    if (!keeps_copy) { effects_.drop_frame(); }
+}
+
+/// Returns whether it acknowledges a Flush.
+bool ReleaseStep::on_home(const ReleaseMessage &message) {
+    if (is(ReleaseFlag::Flushing) && message.reason != HomeReason::Flush) {
+        effects_.keep(message); // Rule 16: what is under way must be in the image, or be passed on by the old home.
+        return false;
+    }
+    DSM_CHECK(!is(ReleaseFlag::Home), "R1 one home", subject());
+    DSM_CHECK(message.epoch > state_.epoch, "R2 epochs grow", subject());
+    if (message.reason == HomeReason::Fetch) {
+        DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a home that answers finds its fetch", subject());
+        clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::Killed);
+    } else if (is(ReleaseFlag::Fetching)) {
+        set(ReleaseFlag::Killed);
+    }
+    if (message.reason == HomeReason::Flush) {
+        DSM_CHECK(state_.flush_parts == 1, "R4 a home that answers finds its flush", subject());
+        state_.flush_parts = 0;
+        clear(ReleaseFlag::Flushing);
+    }
+    install_zeros(message.contents);
+    set(ReleaseFlag::Home);
+    set(ReleaseFlag::Valid);
+    clear(ReleaseFlag::Noticed);
+    clear(ReleaseFlag::Wanted);
+    if (message.contents == Contents::Zero && !is(ReleaseFlag::Twin)) { set(ReleaseFlag::Zero); }
+    state_.epoch = message.epoch;
+    state_.home = context_.self;
+    state_.last_writer = context_.self;
+    state_.streak = 0;
+    state_.lock_streak = 0;
+    state_.lock = message.lock;
+    if (message.lock != 0) { set(ReleaseFlag::Bound); }
+    DSM_CHECK(state_.copyset.decode(message.nodes, context_.node_count, pool_), "R1 a home brings its copyset",
+              subject());
+    state_.copyset.erase(context_.self, pool_);
+    if (take(ReleaseFlag::Stale)) { effects_.update_done(); }
+    const bool may_write = is_free_to_write() && !is(ReleaseFlag::Zero);
+    raise(may_write ? Access::Write : Access::Read);
+    effects_.release_kept();
+    return message.reason == HomeReason::Flush;
+}
+
+/// The token of the lock to which the page is bound leaves. Its interval has been closed and published before.
+bool ReleaseStep::on_token(NodeId to) {
+    const bool goes = is(ReleaseFlag::Home) && is(ReleaseFlag::Bound) && state_.pins == 0 && !is(ReleaseFlag::Twin) &&
+                      !is(ReleaseFlag::Listed);
+    if (goes) { give_home(to, HomeReason::Lock); }
+    return goes;
+}
+
+} // namespace dsm::protocol

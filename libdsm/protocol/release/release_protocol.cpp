@@ -1,0 +1,137 @@
+// Events to steps, and what all steps share.
+#include "libdsm/protocol/release/release_step.hpp"
+
+namespace dsm::protocol {
+
+ReleaseStep::ReleaseStep(const ReleaseProtocol &protocol, ReleasePageState &state, const PageContext &context,
+                         ReleaseEffects &effects) noexcept
+    : protocol_(protocol), state_(state), context_(context), effects_(effects), pool_(protocol.pool_) {
+    if (is(ReleaseFlag::Started)) { return; }
+    set(ReleaseFlag::Started);
+    state_.home = context.home;
+    state_.last_writer = no_node;
+    if (context.self != context.home) { return; }
+    set(ReleaseFlag::Home);
+    set(ReleaseFlag::Zero);
+    set(ReleaseFlag::Valid);
+    if (context.first_touch) { set(ReleaseFlag::Untouched); }
+}
+
+void ReleaseStep::enter(Access access) { state_.access = access; }
+
+void ReleaseStep::lower(Access access) {
+    if (state_.access <= access) { return; }
+    effects_.restrict_access(access);
+    enter(access);
+}
+
+void ReleaseStep::raise(Access access) {
+    if (state_.access < access) { enter(access); }
+    effects_.grant_access(state_.access);
+}
+
+void ReleaseStep::list() {
+    if (is(ReleaseFlag::Listed)) { return; }
+    set(ReleaseFlag::Listed);
+    effects_.list();
+}
+
+/// A page is bound to a lock only while every write that is seen is made under that lock.
+void ReleaseStep::note_lock(std::uint64_t lock) {
+    if (lock == state_.lock) { return; }
+    state_.lock = lock;
+    state_.lock_streak = 0;
+    clear(ReleaseFlag::Bound);
+}
+
+ReleaseMessage ReleaseStep::message_of(ReleaseMessageKind kind) const {
+    ReleaseMessage message{};
+    message.kind = kind;
+    message.from = context_.self;
+    message.epoch = state_.epoch;
+    message.page = context_.page;
+    return message;
+}
+
+/// What the home answers tells where it is. A late answer must not lead back (R2).
+void ReleaseStep::learn(const ReleaseMessage &message) {
+    if (is(ReleaseFlag::Home)) { return; }
+    if (message.epoch <= state_.epoch && !mutates(ReleaseMutation::HintGoesBack)) { return; }
+    if (message.from == context_.self) { return; }
+    state_.epoch = message.epoch;
+    state_.home = message.from;
+}
+
+bool ReleaseStep::on_message(const ReleaseMessage &message) {
+    switch (message.kind) {
+    case ReleaseMessageKind::Fetch:
+        on_fetch(message);
+        return false;
+    case ReleaseMessageKind::Data:
+        on_data(message);
+        return false;
+    case ReleaseMessageKind::Flush:
+        on_flush(message);
+        return false;
+    case ReleaseMessageKind::FlushAck:
+        on_flush_ack(message);
+        return true;
+    case ReleaseMessageKind::Home:
+        return on_home(message);
+    }
+    return false;
+}
+
+// ---- The interface ----
+
+void ReleaseProtocol::on_fault(ReleasePageState &state, const PageContext &context, const ReleaseWish &wish,
+                               ReleaseEffects &effects) const {
+    ReleaseStep(*this, state, context, effects).on_fault(wish);
+}
+
+Install ReleaseProtocol::install_of(const ReleasePageState &state, ReleaseMessageKind kind) const {
+    const bool is_late = kind == ReleaseMessageKind::Data &&
+                         (!has(state, ReleaseFlag::Fetching) || has(state, ReleaseFlag::Killed) || is_home(state));
+    if (is_late) { return Install::Nothing; }
+    const bool overwrites = mutation_ == ReleaseMutation::MergeOverwrites;
+    if (has(state, ReleaseFlag::Twin) && !overwrites) { return Install::MergeTwin; }
+    return has(state, ReleaseFlag::Valid) && !overwrites ? Install::MergeMapped : Install::Overwrite;
+}
+
+bool ReleaseProtocol::on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,
+                                 ReleaseEffects &effects) const {
+    return ReleaseStep(*this, state, context, effects).on_message(message);
+}
+
+void ReleaseProtocol::on_notice(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const {
+    if (!has(state, ReleaseFlag::Started)) { return; }
+    ReleaseStep(*this, state, context, effects).on_notice();
+}
+
+CloseOutcome ReleaseProtocol::on_close(ReleasePageState &state, const PageContext &context, std::uint32_t interval,
+                                       ReleaseEffects &effects) const {
+    if (!has(state, ReleaseFlag::Listed)) { return {}; } // The allocation in which it was listed has ended.
+    return ReleaseStep(*this, state, context, effects).on_close(interval);
+}
+
+bool ReleaseProtocol::on_evict(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const {
+    return ReleaseStep(*this, state, context, effects).on_evict();
+}
+
+bool ReleaseProtocol::try_pin(ReleasePageState &state, const PageContext &context, Access wanted,
+                              ReleaseEffects &effects) const {
+    return ReleaseStep(*this, state, context, effects).try_pin(wanted);
+}
+
+void ReleaseProtocol::unpin(ReleasePageState &state) const {
+    DSM_CHECK(state.pins > 0, "R12 an unpin finds a pin", state.lock);
+    --state.pins;
+}
+
+bool ReleaseProtocol::on_token(ReleasePageState &state, const PageContext &context, NodeId to,
+                               ReleaseEffects &effects) const {
+    if (!has(state, ReleaseFlag::Started)) { return false; }
+    return ReleaseStep(*this, state, context, effects).on_token(to);
+}
+
+} // namespace dsm::protocol

@@ -1,0 +1,133 @@
+// The release protocol of one page: an event goes in, a new state and effects come out, under the lock of its entry.
+// Intervals and notices, which belong to the node, are in interval.hpp and notice_log.hpp.
+#pragma once
+
+#include "libdsm/protocol/release/release_page.hpp"
+
+namespace dsm::protocol {
+
+/// How bytes from the home meet what the node has.
+enum class Install : std::uint8_t {
+    Nothing,     ///< they are not to be used
+    Overwrite,   ///< nobody looks at the frame
+    MergeMapped, ///< others read the frame: store what differs
+    MergeTwin,   ///< others write it: store what differs from the twin where they have not written, renew the twin
+};
+
+/// What a step wants done, in order, while the page's lock is held. Implementations must not throw.
+class ReleaseEffects {
+public:
+    virtual ~ReleaseEffects() = default;
+    /// Sends to another node, never to self. With Contents::Bytes the frame is read now.
+    virtual void send(NodeId to, const ReleaseMessage &message) = 0;
+    /// Sends the bytes in which frame and twin differ, in parts that fit a message, each a copy of `message` with a
+    /// diff. With `refresh` the twin is as the frame afterwards, from the same read of each byte; else the frame is
+    /// write-protected already. Returns the number of parts; 0: nothing differs.
+    virtual unsigned flush(NodeId to, const ReleaseMessage &message, bool refresh) = 0;
+    /// Stores a diff in the frame, and in the twin where there is one.
+    virtual void apply(std::span<const std::byte> diff, bool has_twin) = 0;
+    /// Whether frame and twin differ; the twin is as the frame afterwards.
+    virtual bool refresh_twin() = 0;
+    virtual void make_twin() = 0;
+    virtual void drop_twin() = 0;
+    /// The bytes that came are all zero.
+    virtual void install_zeros(Install how) = 0;
+    /// The node's access goes down to `access` in every rank: when this returns no thread of the node has more.
+    virtual void restrict_access(Access access) = 0;
+    /// The node may map the page with `access`; the threads that wait are woken and map it themselves.
+    virtual void grant_access(Access access) = 0;
+    virtual void drop_frame() = 0;
+    /// The page is put on the node's list of the open interval.
+    virtual void list() = 0;
+    /// A notice has been answered by a Fetch instead of taking the copy: who acquires waits until as many are done.
+    virtual void update_due() = 0;
+    virtual void update_done() = 0;
+    /// The message is given again after the next Home or FlushAck of this page: it came too early.
+    virtual void keep(const ReleaseMessage &message) = 0;
+    virtual void release_kept() = 0;
+};
+
+/// Constants of a job; the same at all nodes but for hot and misses.
+struct ReleaseLimits {
+    std::uint8_t hot_faults = 2;     ///< write faults after which a page is compared instead of being protected
+    std::uint8_t unchanged_max = 8;  ///< comparisons in vain after which it is protected again
+    std::uint8_t refresh_misses = 2; ///< misses after which a notice is answered by a Fetch
+    std::uint16_t trial_every = 256; ///< notices so answered until one takes the copy, to see whether it is missed
+    std::uint8_t move_streak = 2;    ///< Flushes of one node in a row that move the home to it; 0: never
+    std::uint8_t bind_streak = 2; ///< hand-overs in a row with a write under the lock that bind a page to it; 0: never
+};
+
+/// Bugs planted for the tests; None in every product.
+enum class ReleaseMutation : std::uint8_t {
+    None,
+    FetchDuringFlush,   ///< R4: a Fetch does not wait for the Flush
+    FlushKeepsFetch,    ///< R7: a Flush does not kill the Fetch under way
+    NoticeKeepsFetch,   ///< R7: a notice does not kill it
+    NoticeDropsTwin,    ///< R9: what is written here is lost with the copy
+    ServeUnprotected,   ///< R6: a Fetch is served with the page left writable
+    ServeClearsWritten, ///< R6: serving forgets that the page was written in this interval
+    ReaderForgotten,    ///< R6: not in the copyset
+    HomeWriteUnnoticed, ///< R6: the home's interval ends without a notice
+    MergeOverwrites,    ///< R9: fetched bytes replace what is written here
+    TwinNotRenewed,     ///< R9: a merge leaves the twin as it was
+    FlushForgotten,     ///< R10: an interval ends without the diff
+    MoveForgetsReaders, ///< R1: a Home comes without the copyset
+    HintGoesBack,       ///< R2: an older epoch replaces a younger one
+    EarlyFetchLost,     ///< R2: what comes before the Home is served as if it were there
+    StaleIsDone,        ///< R8: an update counts as done when it is asked for
+};
+
+/// What a thread wants.
+struct ReleaseWish {
+    Access access;
+    bool is_awaited = true; ///< it waits; else it is a hint
+    std::uint64_t lock = 0; ///< the lock that it took last and holds, number + 1; 0 for none
+};
+
+/// What the end of an interval has found out about a page.
+struct CloseOutcome {
+    bool notice = false;      ///< the node's interval has written it
+    unsigned flush_parts = 0; ///< acknowledgements to await
+};
+
+class ReleaseProtocol {
+public:
+    ReleaseProtocol(SetPool &pool, ReleaseLimits limits, ReleaseMutation mutation = ReleaseMutation::None)
+        : pool_(pool), limits_(limits), mutation_(mutation) {}
+
+    /// A local thread wants access that access_of() does not give.
+    void on_fault(ReleasePageState &state, const PageContext &context, const ReleaseWish &wish,
+                  ReleaseEffects &effects) const;
+    /// The bytes of a Data or Home that are on their way or come now: what to do with them. For each part anew.
+    [[nodiscard]] Install install_of(const ReleasePageState &state, ReleaseMessageKind kind) const;
+    /// Whether a Home must wait for a Flush of this node: keep its records, none of whose bytes may be used yet.
+    [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const {
+        return message.kind == ReleaseMessageKind::Home && has(state, ReleaseFlag::Flushing) &&
+               message.reason != HomeReason::Flush;
+    }
+    /// Of a Data or Home: all bytes have come. Returns whether a Flush of this node has been acknowledged thereby.
+    bool on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,
+                    ReleaseEffects &effects) const;
+    /// Another node's write to the page is known here from now on.
+    void on_notice(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const;
+    /// The interval in which the page was listed ends; `interval` is the number that it will have.
+    CloseOutcome on_close(ReleasePageState &state, const PageContext &context, std::uint32_t interval,
+                          ReleaseEffects &effects) const;
+    /// Gives up a clean copy. False where that is not possible now.
+    bool on_evict(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const;
+    /// Pins the page where the node has the access; else asks for what is missing.
+    bool try_pin(ReleasePageState &state, const PageContext &context, Access wanted, ReleaseEffects &effects) const;
+    void unpin(ReleasePageState &state) const;
+    /// The token of a lock goes to a node: the page goes with it, being bound to the lock. False: it stays.
+    bool on_token(ReleasePageState &state, const PageContext &context, NodeId to, ReleaseEffects &effects) const;
+
+    [[nodiscard]] const ReleaseLimits &limits() const { return limits_; }
+
+private:
+    friend class ReleaseStep;
+    SetPool &pool_;
+    const ReleaseLimits limits_;
+    const ReleaseMutation mutation_;
+};
+
+} // namespace dsm::protocol

@@ -1,0 +1,85 @@
+// One step of the release protocol: the event's handlers and what they share. Private to this folder.
+#pragma once
+
+#include "libdsm/base/check.hpp"
+#include "libdsm/protocol/release/release_protocol.hpp"
+
+namespace dsm::protocol {
+
+/// Lives on the stack for one event on one page.
+class ReleaseStep {
+public:
+    ReleaseStep(const ReleaseProtocol &protocol, ReleasePageState &state, const PageContext &context,
+                ReleaseEffects &effects) noexcept;
+
+    // Events of this node (release_copy.cpp; at the home, release_home.cpp).
+    void on_fault(const ReleaseWish &wish);
+    void on_notice();
+    CloseOutcome on_close(std::uint32_t interval);
+    bool on_evict();
+    bool try_pin(Access wanted);
+    bool on_token(NodeId to);
+    bool on_message(const ReleaseMessage &message);
+
+private:
+    // A copy (release_copy.cpp).
+    void begin_writing(const ReleaseWish &wish);
+    void request();
+    bool asks_again() const { return is(ReleaseFlag::Wanted) || is(ReleaseFlag::Stale); }
+    bool wants_update();
+    void on_data(const ReleaseMessage &message);
+    void on_flush_ack(const ReleaseMessage &message);
+    void install_zeros(Contents contents);
+    CloseOutcome close_copy(std::uint32_t interval);
+    void learn(const ReleaseMessage &message);
+
+    // The home (release_home.cpp).
+    void fault_at_home(const ReleaseWish &wish);
+    void write_at_home(const ReleaseWish &wish);
+    bool is_free_to_write() const;
+    bool is_for_another(const ReleaseMessage &message);
+    void on_fetch(const ReleaseMessage &message);
+    void on_flush(const ReleaseMessage &message);
+    void guard_before_serving();
+    void note_flush(const ReleaseMessage &message);
+    bool should_move(const ReleaseMessage &message) const;
+    bool is_bindable() const;
+    CloseOutcome close_home();
+    bool close_compared();
+    void give_home(NodeId to, HomeReason reason);
+    bool on_home(const ReleaseMessage &message);
+
+    // State. enter() is the one place that writes access.
+    void enter(Access access);
+    void lower(Access access);
+    void raise(Access access);
+    void list();
+    void note_lock(std::uint64_t lock);
+    void set(ReleaseFlag flag) {
+        state_.flags = static_cast<std::uint16_t>(state_.flags | static_cast<unsigned>(flag));
+    }
+    void clear(ReleaseFlag flag) {
+        state_.flags = static_cast<std::uint16_t>(state_.flags & ~static_cast<unsigned>(flag));
+    }
+    bool is(ReleaseFlag flag) const { return has(state_, flag); }
+    bool take(ReleaseFlag flag) {
+        const bool was = is(flag);
+        clear(flag);
+        return was;
+    }
+    bool is_hot() const { return state_.heat >= protocol_.limits_.hot_faults || state_.pins > 0; }
+    void heat_up() {
+        if (state_.heat < protocol_.limits_.hot_faults) { ++state_.heat; }
+    }
+    bool mutates(ReleaseMutation mutation) const { return protocol_.mutation_ == mutation; }
+    ReleaseMessage message_of(ReleaseMessageKind kind) const;
+    std::uint64_t subject() const { return context_.page.value; }
+
+    const ReleaseProtocol &protocol_;
+    ReleasePageState &state_;
+    const PageContext &context_;
+    ReleaseEffects &effects_;
+    SetPool &pool_;
+};
+
+} // namespace dsm::protocol
