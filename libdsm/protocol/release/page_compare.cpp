@@ -1,0 +1,97 @@
+// Comparing a page's versions by words or vectors, and the bits of what differs.
+#include "libdsm/protocol/release/page_compare.hpp"
+
+#include <bit>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// The frame is written by other threads while it is read here, on purpose.
+#define DSM_READS_RACING_BYTES __attribute__((no_sanitize("thread")))
+
+namespace dsm::protocol {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "bit i of a mask is byte i");
+
+/// Bit i for byte i that is not zero.
+std::uint64_t nonzero_bytes(std::uint64_t word) {
+    constexpr std::uint64_t low_seven = 0x7f7f7f7f7f7f7f7f;
+    const std::uint64_t tops = (((word & low_seven) + low_seven) | word) & ~low_seven;
+    return ((tops >> 7) * 0x0102040810204080) >> 56; // Moves the bit at 8i to 56 + i; no two sums meet.
+}
+
+// Both walks do what find_changed() says. The empty asm statements hide where a value came from, so that the compiler
+// cannot read it a second time.
+
+DSM_READS_RACING_BYTES
+std::size_t find_changed_words(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found) {
+    constexpr std::size_t words = line_bytes / sizeof(std::uint64_t);
+    for (std::size_t line = 0; line < lines; ++line, now += line_bytes, old += line_bytes) {
+        std::uint64_t read[words];
+        std::uint64_t changes[words];
+        std::uint64_t any = 0;
+        for (std::size_t i = 0; i < words; ++i) {
+            std::uint64_t was;
+            __builtin_memcpy(&read[i], now + i * sizeof was, sizeof was);
+            __builtin_memcpy(&was, old + i * sizeof was, sizeof was);
+            asm volatile("" : "+r"(read[i]));
+            changes[i] = read[i] ^ was;
+            any |= changes[i];
+        }
+        if (any == 0) { continue; }
+        found.mask = 0;
+        for (std::size_t i = 0; i < words; ++i) { found.mask |= nonzero_bytes(changes[i]) << (8 * i); }
+        __builtin_memcpy(found.bytes.data(), read, line_bytes);
+        return line;
+    }
+    return lines;
+}
+
+#if defined(__x86_64__)
+DSM_READS_RACING_BYTES __attribute__((target("avx2"))) std::size_t
+find_changed_avx2(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found) {
+    constexpr std::size_t half = line_bytes / 2;
+    for (std::size_t line = 0; line < lines; ++line, now += line_bytes, old += line_bytes) {
+        __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(now));
+        __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(now + half));
+        asm volatile("" : "+x"(low), "+x"(high));
+        const __m256i same_low = _mm256_cmpeq_epi8(low, _mm256_loadu_si256(reinterpret_cast<const __m256i *>(old)));
+        const __m256i same_high =
+            _mm256_cmpeq_epi8(high, _mm256_loadu_si256(reinterpret_cast<const __m256i *>(old + half)));
+        const auto same = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_and_si256(same_low, same_high)));
+        if (same == ~0U) { continue; }
+        const std::uint64_t low_half = static_cast<unsigned>(_mm256_movemask_epi8(same_low));
+        const std::uint64_t high_half = static_cast<unsigned>(_mm256_movemask_epi8(same_high));
+        found.mask = ~(low_half | high_half << half);
+        _mm256_store_si256(reinterpret_cast<__m256i *>(found.bytes.data()), low);
+        _mm256_store_si256(reinterpret_cast<__m256i *>(found.bytes.data() + half), high);
+        return line;
+    }
+    return lines;
+}
+#endif
+
+} // namespace
+
+std::size_t find_changed(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found,
+                         [[maybe_unused]] Compare how) noexcept {
+#if defined(__x86_64__)
+    if (how == Compare::Avx2) { return find_changed_avx2(now, old, lines, found); }
+#endif
+    return find_changed_words(now, old, lines, found);
+}
+
+Compare best_compare() noexcept {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) { return Compare::Avx2; }
+#endif
+    return Compare::Words;
+}
+
+bool differs(const std::byte *frame, const std::byte *twin, Compare how) noexcept {
+    ChangedLine changed;
+    return find_changed(frame, twin, lines_per_page, changed, how) < lines_per_page;
+}
+
+} // namespace dsm::protocol
