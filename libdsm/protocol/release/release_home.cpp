@@ -157,15 +157,16 @@ bool ReleaseStep::close_compared() {
 
 // ---- The home moves ----
 
-/// The old home keeps a copy, as a reader; with a lock nothing stays, so that the next holder writes without anybody to
-/// notice. It has no write of its own to notice (should_move(), on_token()), and what it writes from now on is a
-/// copy's.
+/// The old home keeps a copy where it is mapped, as a reader; with a lock nothing stays, so that the next holder writes
+/// without anybody to notice. It has no write of its own to notice (should_move(), on_token()), and what it writes from
+/// now on is a copy's. A notice of its last interval may not be published yet, and the readers that it is for are in no
+/// copyset any more: it stands for them in the new home's, so that the first write there is noticed.
 void ReleaseStep::give_home(NodeId to, HomeReason reason) {
     DSM_CHECK(!is(ReleaseFlag::Listed) && state_.pins == 0, "R1 a home that moves owes no notice", subject());
-    const bool keeps_copy = reason == HomeReason::Flush;
+    const bool keeps_copy = reason == HomeReason::Flush && state_.access != Access::None;
     lower(keeps_copy ? Access::Read : Access::None);
     const bool is_zero = take(ReleaseFlag::Zero);
-    if (keeps_copy) { state_.copyset.insert(context_.self, pool_); }
+    if (reason == HomeReason::Flush) { state_.copyset.insert(context_.self, pool_); }
     if (mutates(ReleaseMutation::MoveForgetsReaders)) { state_.copyset.clear(pool_); }
     std::byte nodes[encoded_nodes_bytes_max];
     const std::size_t nodes_bytes = state_.copyset.encode(pool_, nodes);
