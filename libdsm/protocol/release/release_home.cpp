@@ -50,9 +50,16 @@ bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
     return true;
 }
 
-/// Rule 9: before the bytes are read, either nobody writes, or what is written from now on will be found.
+/// Rule 9: before the bytes are read, either nobody writes, or what is written from now on will be found. Where there is
+/// a twin it is what is sent, and what differs now is noticed whatever comes later: a byte that is written, served and
+/// written back would look as if nothing had happened.
 void ReleaseStep::guard_before_serving() {
-    if (state_.access != Access::Write || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice)) { return; }
+    if (is(ReleaseFlag::Twin)) {
+        const bool is_written = effects_.refresh_twin();
+        if (is_written && !mutates(ReleaseMutation::ServeForgetsWrites)) { set(ReleaseFlag::MustNotice); }
+        return;
+    }
+    if (state_.access != Access::Write || is(ReleaseFlag::MustNotice)) { return; }
     if (mutates(ReleaseMutation::ServeUnprotected)) { return; }
     if (is_hot()) {
         effects_.make_twin();
@@ -125,8 +132,8 @@ void ReleaseStep::on_flush(const ReleaseMessage &message) {
 /// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
 /// then: so the copyset begins anew with the Fetches that follow, and until the first the page costs nothing.
 CloseOutcome ReleaseStep::close_home() {
-    bool is_written = take(ReleaseFlag::MustNotice);
-    if (is(ReleaseFlag::Twin)) { is_written = close_compared() || is_written; }
+    const bool is_known = take(ReleaseFlag::MustNotice);
+    const bool is_written = is_known || (is(ReleaseFlag::Twin) && close_compared());
     if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
     if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
     state_.copyset.clear(pool_);

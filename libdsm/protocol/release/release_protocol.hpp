@@ -18,7 +18,7 @@ enum class Install : std::uint8_t {
 class ReleaseEffects {
 public:
     virtual ~ReleaseEffects() = default;
-    /// Sends to another node, never to self. With Contents::Bytes the frame is read now.
+    /// Sends to another node, never to self. With Contents::Bytes the frame is read now; the twin where there is one.
     virtual void send(NodeId to, const ReleaseMessage &message) = 0;
     /// Sends the bytes in which frame and twin differ, in parts that fit a message, each a copy of `message` with a
     /// diff. With `refresh` the twin is as the frame afterwards, from the same read of each byte; else the frame is
@@ -75,6 +75,7 @@ enum class ReleaseMutation : std::uint8_t {
     HintGoesBack,       ///< R2: an older epoch replaces a younger one
     EarlyFetchLost,     ///< R2: what comes before the Home is served as if it were there
     StaleIsDone,        ///< R8: an update counts as done when it is asked for
+    ServeForgetsWrites, ///< R6: what was written before a Fetch is served, and is written back after it, is not noticed
 };
 
 /// What a thread wants.
