@@ -121,7 +121,10 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
     } else {
         clear(ReleaseFlag::Twin);
         effects_.drop_twin();
-        if (!is(ReleaseFlag::Valid)) { effects_.drop_frame(); }
+        if (!is(ReleaseFlag::Valid)) {
+            effects_.drop_frame();
+            if (is(ReleaseFlag::Fetching)) { set(ReleaseFlag::Killed); } // Parts of its answer may have gone with it.
+        }
     }
     if (is_given_up) { state_.heat = 0; }
     if (outcome.flush_parts == 0) {
