@@ -43,6 +43,7 @@ void ReleaseStep::request() {
 void ReleaseStep::on_data(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Fetching), "R3 data finds its fetch", subject());
     clear(ReleaseFlag::Fetching);
+    effects_.release_kept(); // A Home that comes with a lock waits for this.
     const bool is_killed = take(ReleaseFlag::Killed);
     if (is(ReleaseFlag::Home)) { return; }
     learn(message);
@@ -142,9 +143,10 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
 void ReleaseStep::on_flush_ack(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Flushing) && state_.flush_parts > 0, "R4 an acknowledgement finds its flush", subject());
     learn(message);
-    if (--state_.flush_parts != 0) { return; }
-    clear(ReleaseFlag::Flushing);
+    if (--state_.flush_parts != state_.parts_back) { return; }
     effects_.release_kept();
+    if (state_.flush_parts != 0) { return; } // The others have come back: a Home is on its way.
+    clear(ReleaseFlag::Flushing);
     if (!is(ReleaseFlag::Home) && asks_again()) { request(); }
 }
 

@@ -32,16 +32,31 @@ void ReleaseStep::write_at_home(const ReleaseWish &wish) {
     raise(Access::Write);
 }
 
+/// What comes before the Home. A message of this node's own has found no home that could answer it, since this node is to
+/// be the one: the Fetch is not needed, and the Flush is counted when the Home has come, in whose image it is by then
+/// (rule 16). When all are back that were under way, a Home that waited for them need not wait any more.
+void ReleaseStep::on_early(const ReleaseMessage &message) {
+    if (message.origin != context_.self) { return effects_.keep(message); }
+    if (message.kind == ReleaseMessageKind::Fetch) {
+        DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a fetch that comes home was sent", subject());
+        clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::Killed);
+        return effects_.release_kept();
+    }
+    effects_.keep(message);
+    if (state_.parts_back == state_.flush_parts) { return; } // Given again, and counted before.
+    if (++state_.parts_back == state_.flush_parts) { effects_.release_kept(); }
+}
+
 /// Passes on what is not for this node any more, and keeps what is not for it yet: it became home at the message's
 /// epoch, or will (R2).
 bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
     if (is(ReleaseFlag::Home)) { return false; }
-    const bool is_early = message.epoch > state_.epoch && !mutates(ReleaseMutation::EarlyFetchLost);
-    if (is_early) {
-        effects_.keep(message);
+    if (message.epoch > state_.epoch) {
+        if (mutates(ReleaseMutation::EarlyFetchLost)) { return false; }
+        on_early(message);
         return true;
     }
-    if (mutates(ReleaseMutation::EarlyFetchLost) && message.epoch > state_.epoch) { return false; }
     ReleaseMessage next = message;
     next.from = context_.self;
     next.epoch = state_.epoch;
@@ -105,7 +120,8 @@ void ReleaseStep::note_flush(const ReleaseMessage &message) {
 
 bool ReleaseStep::should_move(const ReleaseMessage &message) const {
     const ReleaseLimits &limits = protocol_.limits_;
-    const bool is_busy = state_.pins > 0 || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice);
+    const bool is_busy = state_.pins > 0 || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice) ||
+                         is(ReleaseFlag::Flushing);
     if (!message.is_whole || is_busy) { return false; }
     return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
 }
@@ -116,17 +132,27 @@ bool ReleaseStep::is_bindable() const {
     return enough != 0 && state_.lock != 0 && state_.lock_streak >= enough;
 }
 
-void ReleaseStep::on_flush(const ReleaseMessage &message) {
-    if (is_for_another(message)) { return; }
+/// Returns whether it is this node's own, which has come home and is acknowledged thereby.
+bool ReleaseStep::on_flush(const ReleaseMessage &message) {
+    if (is_for_another(message)) { return false; }
     clear(ReleaseFlag::Untouched);
-    DSM_CHECK(message.origin != context_.self, "R4 a home has no flush under way", subject());
+    if (message.origin == context_.self) {
+        DSM_CHECK(state_.parts_back > 0, "R4 a flush that comes home came before its Home", subject());
+        --state_.parts_back;
+        if (--state_.flush_parts == 0) { clear(ReleaseFlag::Flushing); }
+        return true;
+    }
     if (take(ReleaseFlag::Zero)) { effects_.install_zeros(Install::Overwrite); }
     effects_.apply(message.diff, is(ReleaseFlag::Twin));
     note_flush(message);
-    if (should_move(message)) { return give_home(message.origin, HomeReason::Flush); }
+    if (should_move(message)) {
+        give_home(message.origin, HomeReason::Flush);
+        return false;
+    }
     ReleaseMessage answer = message_of(ReleaseMessageKind::FlushAck);
     answer.origin = message.origin;
     effects_.send(message.origin, answer);
+    return false;
 }
 
 /// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
@@ -196,8 +222,8 @@ void ReleaseStep::give_home(NodeId to, HomeReason reason) {
 
 /// Returns whether it acknowledges a Flush.
 bool ReleaseStep::on_home(const ReleaseMessage &message) {
-    if (is(ReleaseFlag::Flushing) && message.reason != HomeReason::Flush) {
-        effects_.keep(message); // Rule 16: what is under way must be in the image, or be passed on by the old home.
+    if (protocol_.must_wait(state_, message)) {
+        effects_.keep(message);
         return false;
     }
     DSM_CHECK(!is(ReleaseFlag::Home), "R1 one home", subject());
@@ -240,7 +266,7 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
 /// The token of the lock to which the page is bound leaves. Its interval has been closed and published before.
 bool ReleaseStep::on_token(NodeId to) {
     const bool goes = is(ReleaseFlag::Home) && is(ReleaseFlag::Bound) && state_.pins == 0 && !is(ReleaseFlag::Twin) &&
-                      !is(ReleaseFlag::Listed);
+                      !is(ReleaseFlag::Listed) && !is(ReleaseFlag::Flushing);
     if (goes) { give_home(to, HomeReason::Lock); }
     return goes;
 }

@@ -84,6 +84,7 @@ struct ReleasePageState {
     NodeId home;               ///< who became home at `epoch`
     NodeId last_writer;        ///< at the home: whose Flush came last; the home itself after a write of its own
     std::uint16_t flush_parts; ///< Flush: parts that are not acknowledged
+    std::uint16_t parts_back;  ///< ... and have come back here, where the home is to be
     std::uint16_t refreshes;   ///< notices answered by a Fetch since the last trial without
     Access access;             ///< the most that any rank of the node may have
     std::uint8_t streak;       ///< at the home: Flushes of last_writer in a row

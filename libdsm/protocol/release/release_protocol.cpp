@@ -71,8 +71,7 @@ bool ReleaseStep::on_message(const ReleaseMessage &message) {
         on_data(message);
         return false;
     case ReleaseMessageKind::Flush:
-        on_flush(message);
-        return false;
+        return on_flush(message);
     case ReleaseMessageKind::FlushAck:
         on_flush_ack(message);
         return true;
@@ -96,6 +95,13 @@ Install ReleaseProtocol::install_of(const ReleasePageState &state, ReleaseMessag
     const bool overwrites = mutation_ == ReleaseMutation::MergeOverwrites;
     if (has(state, ReleaseFlag::Twin) && !overwrites) { return Install::MergeTwin; }
     return has(state, ReleaseFlag::Valid) && !overwrites ? Install::MergeMapped : Install::Overwrite;
+}
+
+bool ReleaseProtocol::must_wait(const ReleasePageState &state, const ReleaseMessage &message) const {
+    if (message.kind != ReleaseMessageKind::Home || message.reason != HomeReason::Lock) { return false; }
+    const bool is_fetching = has(state, ReleaseFlag::Fetching) && mutation_ != ReleaseMutation::HomeDuringFetch;
+    const bool is_flushing = state.flush_parts != state.parts_back && mutation_ != ReleaseMutation::HomeDuringFlush;
+    return is_fetching || is_flushing;
 }
 
 bool ReleaseProtocol::on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,

@@ -42,8 +42,9 @@ public:
     /// A notice has been answered by a Fetch instead of taking the copy: who acquires waits until as many are done.
     virtual void update_due() = 0;
     virtual void update_done() = 0;
-    /// The message is given again after the next Home or FlushAck of this page: it came too early.
+    /// The message came too early: it is kept until release_kept().
     virtual void keep(const ReleaseMessage &message) = 0;
+    /// All that was kept is given again when this step ends, before anything else happens to the page.
     virtual void release_kept() = 0;
 };
 
@@ -76,6 +77,8 @@ enum class ReleaseMutation : std::uint8_t {
     EarlyFetchLost,     ///< R2: what comes before the Home is served as if it were there
     StaleIsDone,        ///< R8: an update counts as done when it is asked for
     ServeForgetsWrites, ///< R6: what was written before a Fetch is served, and is written back after it, is not noticed
+    HomeDuringFetch,    ///< rule 16: a Home with a lock does not wait for a Fetch, whose bytes may be put late
+    HomeDuringFlush,    ///< rule 16: ... nor for a Flush
 };
 
 /// What a thread wants.
@@ -101,12 +104,10 @@ public:
                   ReleaseEffects &effects) const;
     /// The bytes of a Data or Home that are on their way or come now: what to do with them. For each part anew.
     [[nodiscard]] Install install_of(const ReleasePageState &state, ReleaseMessageKind kind) const;
-    /// Whether a Home must wait for a Flush of this node: keep its records, none of whose bytes may be used yet.
-    [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const {
-        return message.kind == ReleaseMessageKind::Home && has(state, ReleaseFlag::Flushing) &&
-               message.reason != HomeReason::Flush;
-    }
-    /// Of a Data or Home: all bytes have come. Returns whether a Flush of this node has been acknowledged thereby.
+    /// Whether a Home must wait for a Flush or a Fetch of this node: keep its records, none of whose bytes may be used
+    /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them (rule 16).
+    [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const;
+    /// Of a Data or Home: all bytes have come; those of a Home are used together, in this step. Returns whether a Flush of this node has been acknowledged thereby.
     bool on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,
                     ReleaseEffects &effects) const;
     /// Another node's write to the page is known here from now on.

@@ -39,7 +39,8 @@ private:
     bool is_free_to_write() const;
     bool is_for_another(const ReleaseMessage &message);
     void on_fetch(const ReleaseMessage &message);
-    void on_flush(const ReleaseMessage &message);
+    bool on_flush(const ReleaseMessage &message);
+    void on_early(const ReleaseMessage &message);
     void guard_before_serving();
     void note_flush(const ReleaseMessage &message);
     bool should_move(const ReleaseMessage &message) const;
