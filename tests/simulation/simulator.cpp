@@ -22,7 +22,10 @@ constexpr std::uint64_t count_that_sees_all = 500;
 
 std::uint64_t running_seed = 0;
 
-void report_seed(std::uint64_t) { std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(running_seed)); }
+void report_seed(std::uint64_t) {
+    std::fflush(stdout); // The trace, up to what broke the invariant.
+    std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(running_seed));
+}
 
 struct Options {
     SeedOptions first{1, 0, no_bug, false};

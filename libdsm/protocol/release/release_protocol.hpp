@@ -105,9 +105,11 @@ public:
     /// The bytes of a Data or Home that are on their way or come now: what to do with them. For each part anew.
     [[nodiscard]] Install install_of(const ReleasePageState &state, ReleaseMessageKind kind) const;
     /// Whether a Home must wait for a Flush or a Fetch of this node: keep its records, none of whose bytes may be used
-    /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them (rule 16).
+    /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them (rule
+    /// 16).
     [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const;
-    /// Of a Data or Home: all bytes have come; those of a Home are used together, in this step. Returns whether a Flush of this node has been acknowledged thereby.
+    /// Of a Data or Home: all bytes have come; those of a Home are used together, in this step. Returns whether a Flush
+    /// of this node has been acknowledged thereby.
     bool on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,
                     ReleaseEffects &effects) const;
     /// Another node's write to the page is known here from now on.

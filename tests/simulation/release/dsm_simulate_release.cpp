@@ -1,0 +1,75 @@
+// dsm_simulate_release: runs simulated jobs of release-consistent memory, one per seed, until one fails or all ended.
+// The command line is in tests/simulation/simulator.hpp.
+//
+// A failing seed is printed; `--seed S --trace` with the same other options shows all of it again.
+#include "tests/simulation/release/release_programs.hpp"
+#include "tests/simulation/simulator.hpp"
+
+using namespace dsm::release_test;
+using dsm::protocol::ReleaseMutation;
+
+namespace {
+
+const dsm::sync_test::NamedBug<ReleaseMutation> bugs[] = {
+    {"fetch-during-flush", ReleaseMutation::FetchDuringFlush},
+    {"flush-keeps-fetch", ReleaseMutation::FlushKeepsFetch},
+    {"notice-keeps-fetch", ReleaseMutation::NoticeKeepsFetch},
+    {"notice-drops-twin", ReleaseMutation::NoticeDropsTwin},
+    {"serve-unprotected", ReleaseMutation::ServeUnprotected},
+    {"serve-clears-written", ReleaseMutation::ServeClearsWritten},
+    {"home-reader-forgotten", ReleaseMutation::ReaderForgotten},
+    {"home-write-unnoticed", ReleaseMutation::HomeWriteUnnoticed},
+    {"merge-overwrites", ReleaseMutation::MergeOverwrites},
+    {"twin-not-renewed", ReleaseMutation::TwinNotRenewed},
+    {"flush-forgotten", ReleaseMutation::FlushForgotten},
+    {"move-forgets-readers", ReleaseMutation::MoveForgetsReaders},
+    {"hint-goes-back", ReleaseMutation::HintGoesBack},
+    {"early-fetch-lost", ReleaseMutation::EarlyFetchLost},
+    {"stale-is-done", ReleaseMutation::StaleIsDone},
+    {"serve-forgets-writes", ReleaseMutation::ServeForgetsWrites},
+    {"home-during-fetch", ReleaseMutation::HomeDuringFetch},
+    {"home-during-flush", ReleaseMutation::HomeDuringFlush},
+};
+
+const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
+    {"steps", &ReleaseCounts::steps},
+    {"messages", &ReleaseCounts::messages},
+    {"reads", &ReleaseCounts::reads},
+    {"writes", &ReleaseCounts::writes},
+    {"hand_overs", &ReleaseCounts::hand_overs},
+    {"tokens", &ReleaseCounts::tokens},
+    {"barriers", &ReleaseCounts::barriers},
+    {"flags", &ReleaseCounts::flags},
+    {"pins", &ReleaseCounts::pins},
+    {"evictions", &ReleaseCounts::evictions},
+    {"hints", &ReleaseCounts::hints},
+    {"fetches", &ReleaseCounts::fetches},
+    {"datas", &ReleaseCounts::datas},
+    {"flushes", &ReleaseCounts::flushes},
+    {"flush_acks", &ReleaseCounts::flush_acks},
+    {"homes", &ReleaseCounts::homes},
+    {"passed_on", &ReleaseCounts::passed_on},
+    {"kept", &ReleaseCounts::kept},
+    {"killed", &ReleaseCounts::killed},
+    {"merged", &ReleaseCounts::merged},
+    {"mapped_merges", &ReleaseCounts::mapped_merges},
+    {"zeros", &ReleaseCounts::zeros},
+    {"updates", &ReleaseCounts::updates},
+    {"puts", &ReleaseCounts::puts},
+    {"notices", &ReleaseCounts::notices},
+    {"compared", &ReleaseCounts::compared},
+    {"moved_fetch", &ReleaseCounts::moved_fetch},
+    {"moved_flush", &ReleaseCounts::moved_flush},
+    {"moved_lock", &ReleaseCounts::moved_lock},
+    {"intervals", &ReleaseCounts::intervals},
+    {"own_flushes", &ReleaseCounts::own_flushes},
+    {"returned", &ReleaseCounts::returned},
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+    return dsm::sync_test::simulate(dsm::sync_test::make_simulator<ReleaseMutation, ReleaseCounts>(
+                                        "dsm_simulate_release", bugs, counts, run_release_seed),
+                                    argc, argv);
+}
