@@ -122,7 +122,9 @@ public:
     /// Pins the page where the node has the access; else asks for what is missing.
     bool try_pin(ReleasePageState &state, const PageContext &context, Access wanted, ReleaseEffects &effects) const;
     void unpin(ReleasePageState &state) const;
-    /// The token of a lock goes to a node: the page goes with it, being bound to the lock. False: it stays.
+    /// The token of a lock goes to a node: the page goes with it, being bound to the lock. False: it stays. There the
+    /// notices that come with the token are applied first and the node's time advances, then the Home is used, then the
+    /// token is delivered: a home writes unnoticed what others hold copies of, when a notice was published before.
     bool on_token(ReleasePageState &state, const PageContext &context, NodeId to, ReleaseEffects &effects) const;
 
     [[nodiscard]] const ReleaseLimits &limits() const { return limits_; }
