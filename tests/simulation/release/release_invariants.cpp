@@ -13,10 +13,19 @@ template <class See> void ReleaseWorld::for_each_message(unsigned page, See see)
         if (!message) { return fail("a message of ours is malformed"); }
         if (message->page.value == page) { see(packet, *message); }
     };
-    for (const Packet &packet : network) { look(packet); }
+    for (const Packet &packet : network) {
+        look(packet);
+        for (const Packet &home : packet.homes) { look(home); }
+    }
     for (const Packet &packet : again_) { look(packet); }
+    if (homes_go_along_ != nullptr) {
+        for (const Packet &home : *homes_go_along_) { look(home); }
+    }
     for (unsigned node = 0; node < options_->nodes; ++node) {
         for (const Packet &packet : at(node, page).kept) { look(packet); }
+        for (const Intake &intake : nodes[node].intakes) {
+            for (const Packet &home : intake.homes) { look(home); }
+        }
     }
 }
 

@@ -33,6 +33,7 @@ ReleaseJob::ReleaseJob(const JobOptions &options, protocol::SetPool &pool, std::
         const bool is_long = may_be_long && random_.one_in(long_kind == 0 ? long_often : 3);
         if (is_long) { packet.not_before = counts_.steps + random_.below(long_steps); }
     };
+    intake_often_ = random_.one_in(2) ? 1 : random_.between(2, 12);
     threads_.resize(std::size_t{options.world.nodes} * options.threads_per_node);
     for (unsigned i = 0; i < threads_.size(); ++i) {
         threads_[i].node = i / options.threads_per_node;
@@ -265,16 +266,21 @@ bool ReleaseJob::happen() {
         std::size_t index;
     };
     std::vector<Choice> choices;
+    bool is_slow = false; // There are notices, though none goes on now.
     for (std::size_t i = 0; i < world_.network.size(); ++i) {
         const Packet &packet = world_.network[i];
-        if (packet.not_before <= counts_.steps && world_.may_deliver(packet)) { choices.push_back({0, 0, i}); }
+        if (packet.not_before <= counts_.steps) { choices.push_back({0, 0, i}); }
         if (packet.put == Put::Due) { choices.push_back({1, 0, i}); }
     }
     for (unsigned node = 0; node < options_.world.nodes; ++node) {
-        for (std::size_t i = 0; i < world_.nodes[node].intakes.size(); ++i) { choices.push_back({2, node, i}); }
+        for (std::size_t i = 0; i < world_.nodes[node].intakes.size(); ++i) {
+            const bool may = world_.may_take_in(node, world_.nodes[node].intakes[i]);
+            if (may && random_.one_in(intake_often_)) { choices.push_back({2, node, i}); }
+            is_slow = is_slow || may;
+        }
         if (world_.is_making_diffs(node)) { choices.push_back({3, node, 0}); }
     }
-    if (choices.empty()) { return false; }
+    if (choices.empty()) { return is_slow && random_.one_in(2); } // Or a thread first.
     const Choice choice = choices[random_.below(static_cast<unsigned>(choices.size()))];
     switch (choice.what) {
     case 0:
@@ -314,6 +320,11 @@ void ReleaseJob::disturb() {
     settle();
 }
 
+bool ReleaseJob::has_intakes() const {
+    return std::any_of(world_.nodes.begin(), world_.nodes.end(),
+                       [](const Node &node) { return !node.intakes.empty(); });
+}
+
 ReleaseCounts ReleaseJob::run() {
     for (unsigned i = 0; i < threads_.size(); ++i) { lives_.start(threads_[i], live(i)); }
     for (;;) {
@@ -327,8 +338,8 @@ ReleaseCounts ReleaseJob::run() {
         for (const Packet &packet : world_.network) {
             if (packet.not_before > counts_.steps) { next = std::min(next, packet.not_before); }
         }
-        if (next == UINT64_MAX) { break; }
-        counts_.steps = next;
+        if (next == UINT64_MAX && !has_intakes()) { break; }
+        if (next != UINT64_MAX) { counts_.steps = next; }
     }
     lives_.check_ended();
     world_.check_quiet(true);

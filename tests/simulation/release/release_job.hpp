@@ -27,6 +27,7 @@ struct JobOptions {
     unsigned phases;
     unsigned operations; ///< of a thread and phase
     bool evicts, pins, hints;
+    bool binds;             ///< programs in which pages are bound to locks
     unsigned disturb_often; ///< once in so many steps
     unsigned values;        ///< bytes written are below this
     bool traces;
@@ -96,6 +97,7 @@ private:
     void receive(unsigned node, const SyncMessage &message);
     bool happen();
     bool run_thread();
+    bool has_intakes() const;
     void disturb();
     void settle();
     unsigned page_of(unsigned location) const { return location / options_.world.page_bytes; }
@@ -113,6 +115,7 @@ private:
     std::vector<std::uint8_t> flags_; ///< values, at their homes
     std::vector<unsigned> arrived_;   ///< threads of a node at the barrier
     std::vector<unsigned> departed_;  ///< barriers that a node has left
+    unsigned intake_often_;           ///< notices go on once in so many events
     unsigned arrivals_ = 0;           ///< nodes, at node 0
     std::vector<Held> held_;
 };

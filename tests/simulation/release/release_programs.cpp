@@ -24,7 +24,9 @@ void ReleaseJob::plan_phases() {
                 continue;
             }
             const unsigned way = random_.below(8);
-            if (locks_own_pages && way < 6) {
+            if (options_.binds) { // One byte of a page is written under another lock than the others.
+                guard = {Guard::Lock, byte_of(location) == 0 ? 1U : 0U};
+            } else if (locks_own_pages && way < 6) {
                 guard = {Guard::Lock, page_of(location) % options_.locks};
             } else if (way < 3 && options_.locks != 0) {
                 guard = {Guard::Lock, random_.below(options_.locks)};
@@ -45,7 +47,9 @@ Task<> ReleaseJob::live(unsigned number) {
     for (unsigned phase = 0; phase < options_.phases; ++phase) {
         unsigned flag = 0;
         for (unsigned i = 0; i < options_.operations; ++i) {
-            if (options_.locks != 0 && random_.one_in(2)) {
+            if (options_.binds) {
+                co_await use_lock(thread, phase, random_.one_in(4) ? 1 : 0);
+            } else if (options_.locks != 0 && random_.one_in(2)) {
                 co_await use_lock(thread, phase, random_.below(options_.locks));
             } else {
                 co_await use_own(thread, phase);
@@ -157,9 +161,6 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
     world.pages = choice.one_in(2) ? choice.between(1, 2) : choice.between(1, pages_max);
     world.page_bytes = choice.between(2, page_bytes_max);
     const bool has_one_home = choice.one_in(3);
-    for (unsigned page = 0; page < world.pages; ++page) {
-        world.homes.push_back(has_one_home ? 0 : page % world.nodes);
-    }
     world.first_touch = choice.one_in(4);
     world.splits_data = choice.one_in(2);
     world.splits_diffs = choice.one_in(3);
@@ -180,6 +181,20 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
     options.evicts = choice.one_in(2);
     options.hints = choice.one_in(3);
     options.pins = choice.one_in(3);
+    if (choice.one_in(4)) { // Pages that travel with a lock, while others use them too.
+        options.binds = true;
+        options.locks = 2;
+        options.flags = 0;
+        world.nodes = nodes != 0 ? nodes : choice.between(3, 4);
+        world.pages = choice.between(1, 2);
+        world.limits.move_streak = 0;
+        world.limits.bind_streak = 1;
+        options.operations = choice.between(5, 24);
+        options.phases = choice.between(1, 2);
+    }
+    for (unsigned page = 0; page < world.pages; ++page) {
+        world.homes.push_back(has_one_home ? 0 : page % world.nodes);
+    }
     options.disturb_often = choice.between(5, 60);
     options.values = choice.one_in(3) ? 3 : 200;
     options.traces = traces;

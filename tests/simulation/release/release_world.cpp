@@ -193,6 +193,7 @@ public:
 
 private:
     void put(const Packet &packet) {
+        if (world_.homes_go_along_ != nullptr) { return world_.homes_go_along_->push_back(packet); }
         world_.network.push_back(packet);
         if (world_.on_send) { world_.on_send(world_.network.back()); }
     }
@@ -369,13 +370,42 @@ void ReleaseWorld::send(unsigned from, unsigned to, const SyncMessage &message, 
         .from = static_cast<std::uint8_t>(from), .to = static_cast<std::uint8_t>(to), .is_sync = true, .sync = message};
     for (unsigned page = 0; lock != 0 && page < options_->pages; ++page) {
         if (at(from, page).state.lock != lock) { continue; }
+        homes_go_along_ = &packet.homes;
         run(from, page, "gives a token", [&](auto &machine, auto &state, const auto &in, auto &effects) {
-            if (machine.on_token(state, in, node_id(to), effects)) { packet.homes[page] = state.epoch; }
+            (void)machine.on_token(state, in, node_id(to), effects);
         });
+        homes_go_along_ = nullptr;
     }
     packet.time = nodes[from].time;
     network.push_back(packet);
     if (on_send) { on_send(network.back()); }
+}
+
+bool ReleaseWorld::may_take_in(unsigned node, const Intake &intake) const {
+    if (!intake.has_advanced) { return true; }
+    for (unsigned page = 0; page < options_->pages; ++page) {
+        if (intake.epochs[page] > at(node, page).state.epoch) { return false; }
+    }
+    return true;
+}
+
+/// The order matters: a new home writes without notice, which is right for a node that knows of all that was written
+/// before it came.
+void ReleaseWorld::advance(unsigned node, Intake &intake) {
+    for (unsigned writer = 0; writer < options_->nodes; ++writer) {
+        if (writer != node) { nodes[node].time[writer] = std::max(nodes[node].time[writer], intake.time[writer]); }
+    }
+    use_homes(intake);
+    intake.has_advanced = true;
+}
+
+void ReleaseWorld::use_homes(Intake &intake) {
+    for (const Packet &home : intake.homes) {
+        const auto message = protocol::decode_release_message(home.record, options_->nodes);
+        intake.epochs.at(message->page.value) = message->epoch;
+        network.push_back(home);
+    }
+    intake.homes.clear();
 }
 
 void ReleaseWorld::take_in(unsigned node, std::size_t index) {
@@ -390,22 +420,15 @@ void ReleaseWorld::take_in(unsigned node, std::size_t index) {
             machine.on_notice(state, in, effects);
         });
     }
-    for (unsigned writer = 0; writer < options_->nodes; ++writer) {
-        if (writer != node) { nodes[node].time[writer] = std::max(nodes[node].time[writer], intake.time[writer]); }
+    if (!intake.has_advanced) {
+        advance(node, intake);
+        if (!may_take_in(node, intake)) { return; }
     }
     nodes[node].delivered.push_back(intake.sync);
     nodes[node].intakes.erase(nodes[node].intakes.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 // ---- Messages
-
-bool ReleaseWorld::may_deliver(const Packet &packet) const {
-    if (!packet.is_sync) { return true; }
-    for (unsigned page = 0; page < options_->pages; ++page) {
-        if (packet.homes[page] > at(packet.to, page).state.epoch) { return false; }
-    }
-    return true;
-}
 
 void ReleaseWorld::do_put(std::size_t index) {
     Packet &packet = network[index];
@@ -423,7 +446,7 @@ void ReleaseWorld::deliver(std::size_t index) {
     if (index + 1 < network.size()) { network[index] = std::move(network.back()); }
     network.pop_back();
     if (!packet.is_sync) { return deliver_page(packet.to, packet); }
-    Intake intake{packet.sync, packet.time, 0, packet.from};
+    Intake intake{.sync = packet.sync, .time = packet.time, .left = 0, .from = packet.from, .homes = packet.homes};
     for (unsigned writer = 0; writer < options_->nodes; ++writer) {
         if (writer == packet.to) { continue; }
         for (std::uint32_t i = nodes[packet.to].time[writer]; i < packet.time[writer]; ++i) {
@@ -435,6 +458,7 @@ void ReleaseWorld::deliver(std::size_t index) {
               " object " + std::to_string(packet.sync.object) + " from " + std::to_string(packet.from) +
               ", notices of pages " + std::to_string(intake.left));
     }
+    if (options_->homes_before_notices) { use_homes(intake); }
     nodes[packet.to].intakes.push_back(intake);
 }
 

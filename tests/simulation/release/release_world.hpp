@@ -38,8 +38,9 @@ struct WorldOptions {
     unsigned page_bytes = 2;
     std::vector<unsigned> homes; ///< one for each page
     bool first_touch = false;
-    bool splits_data = false;  ///< the bytes of a Data come in two parts
-    bool splits_diffs = false; ///< every byte of a diff is a part of its own
+    bool splits_data = false;          ///< the bytes of a Data come in two parts
+    bool splits_diffs = false;         ///< every byte of a diff is a part of its own
+    bool homes_before_notices = false; ///< planted: a Home is used before the notices that come with its token
     protocol::ReleaseLimits limits;
     protocol::ReleaseMutation mutation = protocol::ReleaseMutation::None;
 };
@@ -69,7 +70,7 @@ struct Packet {
     // Of synchronisation.
     SyncMessage sync{};
     VectorTime time{};
-    std::array<std::uint32_t, pages_max> homes{}; ///< by page: the epoch of the Home that goes with it; 0: none
+    std::vector<Packet> homes{}; ///< the Homes that go with it: to be used after its notices, before it is delivered
 };
 
 /// What one node has of one page.
@@ -90,6 +91,9 @@ struct Intake {
     VectorTime time;
     PageMask left; ///< pages whose notices are news and have not been applied
     std::uint8_t from;
+    std::vector<Packet> homes;
+    bool has_advanced = false;                     ///< the node's time has; only the Homes are awaited
+    std::array<std::uint32_t, pages_max> epochs{}; ///< of those, by page
 };
 
 struct Node {
@@ -136,10 +140,10 @@ public:
     void send(unsigned from, unsigned to, const SyncMessage &message, std::uint64_t lock = 0);
 
     // What happens by itself.
-    [[nodiscard]] bool may_deliver(const Packet &packet) const;
     void deliver(std::size_t index);
     void do_put(std::size_t index);
-    /// One notice, or, after the last, the delivery.
+    /// One notice; after the last the node's time, and the Homes that came along; when those are used, the delivery.
+    [[nodiscard]] bool may_take_in(unsigned node, const Intake &intake) const;
     void take_in(unsigned node, std::size_t intake);
     [[nodiscard]] bool is_making_diffs(unsigned node) const { return nodes[node].makes_diffs; }
     /// The diffs of one page, or, after the last, the end of making them.
@@ -175,6 +179,8 @@ private:
     void treat(unsigned node, unsigned page, protocol::Install how, const Bytes &fresh, ByteMask mask);
     void begin_close(unsigned node);
     void part_acknowledged(unsigned node);
+    void advance(unsigned node, Intake &intake);
+    void use_homes(Intake &intake);
     void note(unsigned node, unsigned page, const std::string &event);
     [[nodiscard]] std::string where(unsigned node, unsigned page) const;
     // release_invariants.cpp
@@ -188,6 +194,7 @@ private:
     protocol::SetPool *pool_;
     std::vector<Packet> again_; ///< what was kept and is being given again
     bool gives_again_ = false;
+    std::vector<Packet> *homes_go_along_ = nullptr; ///< of the token that is leaving
     std::string failure_;
 };
 
