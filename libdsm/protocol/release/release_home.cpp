@@ -158,6 +158,10 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
 /// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
 /// then: so the copyset begins anew with the Fetches that follow, and until the first the page costs nothing.
 CloseOutcome ReleaseStep::close_home() {
+    if (state_.copyset.empty()) { // It came here with a twin, and nobody has fetched it since.
+        if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
+        return {};
+    }
     const bool is_known = take(ReleaseFlag::MustNotice);
     const bool is_written = is_known || (is(ReleaseFlag::Twin) && close_compared());
     if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
@@ -190,19 +194,15 @@ bool ReleaseStep::close_compared() {
 
 // ---- The home moves ----
 
-/// The old home keeps a copy where it is mapped, as a reader; with a lock nothing stays, so that the next holder writes
-/// without anybody to notice. It has no write of its own to notice (should_move(), on_token()), and what it writes from
-/// now on is a copy's. A notice of its last interval may not be published yet, and the readers that it is for are in no
-/// copyset any more: it stands for them in the new home's, so that the first write there is noticed.
+/// The old home keeps a copy where it is mapped; with a lock nothing stays. It has no write of its own to notice
+/// (should_move(), on_token()), and what it writes from now on is a copy's. The copyset does not travel: every copy
+/// that there is now is old once the notice is known that the new home has given or got before it writes. After a Flush
+/// that is its own, of the interval which ends with this very answer; with a lock, those that came with the token.
 void ReleaseStep::give_home(NodeId to, HomeReason reason) {
     DSM_CHECK(!is(ReleaseFlag::Listed) && state_.pins == 0, "R1 a home that moves owes no notice", subject());
     const bool keeps_copy = reason == HomeReason::Flush && state_.access != Access::None;
     lower(keeps_copy ? Access::Read : Access::None);
     const bool is_zero = take(ReleaseFlag::Zero);
-    if (reason == HomeReason::Flush) { state_.copyset.insert(context_.self, pool_); }
-    if (mutates(ReleaseMutation::MoveForgetsReaders)) { state_.copyset.clear(pool_); }
-    std::byte nodes[encoded_nodes_bytes_max];
-    const std::size_t nodes_bytes = state_.copyset.encode(pool_, nodes);
     state_.copyset.clear(pool_);
     clear(ReleaseFlag::Home);
     clear(ReleaseFlag::Untouched);
@@ -215,7 +215,6 @@ void ReleaseStep::give_home(NodeId to, HomeReason reason) {
     message.reason = reason;
     message.lock = take(ReleaseFlag::Bound) || is_bindable() ? state_.lock : 0;
     message.contents = is_zero ? Contents::Zero : Contents::Bytes;
-    message.nodes = {nodes, nodes_bytes};
     effects_.send(to, message);
     if (!keeps_copy) { effects_.drop_frame(); }
 }
@@ -253,12 +252,8 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
     state_.lock_streak = 0;
     state_.lock = message.lock;
     if (message.lock != 0) { set(ReleaseFlag::Bound); }
-    DSM_CHECK(state_.copyset.decode(message.nodes, context_.node_count, pool_), "R1 a home brings its copyset",
-              subject());
-    state_.copyset.erase(context_.self, pool_);
     if (take(ReleaseFlag::Stale)) { effects_.update_done(); }
-    const bool may_write = is_free_to_write() && !is(ReleaseFlag::Zero);
-    raise(may_write ? Access::Write : Access::Read);
+    raise(is(ReleaseFlag::Zero) ? Access::Read : Access::Write);
     effects_.release_kept();
     return message.reason == HomeReason::Flush;
 }

@@ -52,8 +52,7 @@ struct ReleaseMessage {
     std::uint32_t number; ///< Flush: the origin's interval
     std::uint64_t lock;   ///< Flush: written under this lock (number + 1) alone, 0 for none; Home: bound to it
     PageId page;
-    std::span<const std::byte> nodes; ///< Home: the encoded copyset
-    std::span<const std::byte> diff;  ///< Flush (page_diff.hpp)
+    std::span<const std::byte> diff; ///< Flush (page_diff.hpp)
 };
 
 /// Bits of ReleasePageState::flags.

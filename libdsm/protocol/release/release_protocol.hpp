@@ -72,7 +72,6 @@ enum class ReleaseMutation : std::uint8_t {
     MergeOverwrites,    ///< R9: fetched bytes replace what is written here
     TwinNotRenewed,     ///< R9: a merge leaves the twin as it was
     FlushForgotten,     ///< R10: an interval ends without the diff
-    MoveForgetsReaders, ///< R1: a Home comes without the copyset
     HintGoesBack,       ///< R2: an older epoch replaces a younger one
     EarlyFetchLost,     ///< R2: what comes before the Home is served as if it were there
     StaleIsDone,        ///< R8: an update counts as done when it is asked for

@@ -22,18 +22,19 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
     if (message.is_whole && message.kind != ReleaseMessageKind::Flush) { return false; }
     if (is_move != (message.reason != HomeReason::None)) { return false; }
     if (!is_request && message.sends != 0) { return false; }
+    const bool is_flush = message.kind == ReleaseMessageKind::Flush;
+    const bool has_put = message.kind == ReleaseMessageKind::Fetch || message.kind == ReleaseMessageKind::Data;
+    if ((message.may_put && !has_put) || (message.number != 0 && !is_flush)) { return false; }
+    if (message.lock != 0 && !is_flush && !is_move) { return false; }
     switch (message.kind) {
     case ReleaseMessageKind::Fetch:
     case ReleaseMessageKind::FlushAck:
-        return !has_contents && message.nodes.empty() && message.diff.empty();
+        return !has_contents && message.diff.empty();
     case ReleaseMessageKind::Data:
-        return has_contents && message.nodes.empty();
+    case ReleaseMessageKind::Home:
+        return has_contents && message.diff.empty();
     case ReleaseMessageKind::Flush:
         return !has_contents && !message.diff.empty();
-    case ReleaseMessageKind::Home: {
-        NodeBits nodes;
-        return has_contents && nodes.decode(message.nodes, node_count);
-    }
     }
     return false;
 }
@@ -53,9 +54,8 @@ std::size_t encode(const ReleaseMessage &message, std::span<std::byte> out) noex
     put(out, 16, message.page.value, 8);
     put(out, 24, message.lock, 8);
     put(out, 32, static_cast<unsigned>(message.reason), 1);
-    const auto rest = message.kind == ReleaseMessageKind::Flush ? message.diff : message.nodes;
-    std::copy(rest.begin(), rest.end(), out.begin() + release_record_bytes);
-    return release_record_bytes + rest.size();
+    std::copy(message.diff.begin(), message.diff.end(), out.begin() + release_record_bytes);
+    return release_record_bytes + message.diff.size();
 }
 
 std::optional<ReleaseMessage> decode_release_message(std::span<const std::byte> bytes, unsigned node_count) noexcept {
@@ -79,8 +79,7 @@ std::optional<ReleaseMessage> decode_release_message(std::span<const std::byte> 
     message.page = PageId{get(bytes, 16, 8)};
     message.lock = get(bytes, 24, 8);
     message.reason = static_cast<HomeReason>(reason);
-    const auto rest = bytes.subspan(release_record_bytes);
-    (message.kind == ReleaseMessageKind::Flush ? message.diff : message.nodes) = rest;
+    message.diff = bytes.subspan(release_record_bytes);
     if (!is_plausible(message, node_count)) { return std::nullopt; }
     return message;
 }

@@ -22,7 +22,6 @@ const dsm::sync_test::NamedBug<ReleaseMutation> bugs[] = {
     {"merge-overwrites", ReleaseMutation::MergeOverwrites},
     {"twin-not-renewed", ReleaseMutation::TwinNotRenewed},
     {"flush-forgotten", ReleaseMutation::FlushForgotten},
-    {"move-forgets-readers", ReleaseMutation::MoveForgetsReaders},
     {"hint-goes-back", ReleaseMutation::HintGoesBack},
     {"early-fetch-lost", ReleaseMutation::EarlyFetchLost},
     {"stale-is-done", ReleaseMutation::StaleIsDone},

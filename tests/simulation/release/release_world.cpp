@@ -73,7 +73,7 @@ public:
     void send(NodeId to, const ReleaseMessage &message) override {
         if (to.value == node_) { world_.fail("a node sends to itself" + world_.where(node_, page_)); }
         const WorldOptions &options = world_.options();
-        std::vector<std::byte> record(protocol::encoded_release_message_bytes_max + 2 * page_bytes_max);
+        std::vector<std::byte> record(protocol::release_record_bytes + 2 * page_bytes_max);
         record.resize(protocol::encode(message, record));
         Packet packet{.from = static_cast<std::uint8_t>(node_),
                       .to = static_cast<std::uint8_t>(to.value),

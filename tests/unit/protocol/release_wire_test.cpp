@@ -1,0 +1,135 @@
+// Messages about release pages as bytes: there and back, and foreign bytes.
+#include "libdsm/protocol/release/release_wire.hpp"
+#include "tests/simulation/random.hpp"
+
+#include <gtest/gtest.h>
+#include <vector>
+
+namespace dsm::protocol {
+namespace {
+
+ReleaseMessage example(ReleaseMessageKind kind) {
+    static const std::array<std::byte, 4> diff{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+    ReleaseMessage message{};
+    message.kind = kind;
+    message.from = NodeId{12};
+    message.origin = NodeId{300};
+    message.epoch = 0x12345678;
+    message.page = PageId{0x123456789abc};
+    switch (kind) {
+    case ReleaseMessageKind::Fetch:
+        message.may_put = true;
+        message.sends = 3;
+        break;
+    case ReleaseMessageKind::Data:
+        message.may_put = true;
+        message.contents = Contents::Bytes;
+        break;
+    case ReleaseMessageKind::Flush:
+        message.is_whole = true;
+        message.number = 0x87654321;
+        message.lock = 0xabcdef0123456789;
+        message.diff = diff;
+        break;
+    case ReleaseMessageKind::FlushAck:
+        break;
+    case ReleaseMessageKind::Home:
+        message.contents = Contents::Zero;
+        message.reason = HomeReason::Lock;
+        message.lock = 17;
+        break;
+    }
+    return message;
+}
+
+constexpr ReleaseMessageKind kinds[] = {ReleaseMessageKind::Fetch, ReleaseMessageKind::Data, ReleaseMessageKind::Flush,
+                                        ReleaseMessageKind::FlushAck, ReleaseMessageKind::Home};
+
+std::optional<ReleaseMessage> again(const ReleaseMessage &message, unsigned node_count = 1'000) {
+    static std::array<std::byte, encoded_release_message_bytes_max> bytes;
+    return decode_release_message(std::span(bytes).first(encode(message, bytes)), node_count);
+}
+
+TEST(ReleaseWire, ThereAndBack) {
+    for (const ReleaseMessageKind kind : kinds) {
+        const ReleaseMessage message = example(kind);
+        const auto decoded = again(message);
+        ASSERT_TRUE(decoded.has_value()) << name_of(kind);
+        EXPECT_EQ(decoded->kind, kind);
+        EXPECT_EQ(decoded->contents, message.contents);
+        EXPECT_EQ(decoded->reason, message.reason);
+        EXPECT_EQ(decoded->may_put, message.may_put);
+        EXPECT_EQ(decoded->is_whole, message.is_whole);
+        EXPECT_EQ(decoded->from, message.from);
+        EXPECT_EQ(decoded->origin, message.origin);
+        EXPECT_EQ(decoded->sends, message.sends);
+        EXPECT_EQ(decoded->epoch, message.epoch);
+        EXPECT_EQ(decoded->number, message.number);
+        EXPECT_EQ(decoded->lock, message.lock);
+        EXPECT_EQ(decoded->page, message.page);
+        EXPECT_TRUE(std::equal(message.diff.begin(), message.diff.end(), decoded->diff.begin(), decoded->diff.end()));
+        EXPECT_FALSE(again(message, 300).has_value()) << "node 300 of 300";
+    }
+}
+
+TEST(ReleaseWire, ShortBytesAreRefused) {
+    std::array<std::byte, encoded_release_message_bytes_max> bytes;
+    for (const ReleaseMessageKind kind : kinds) {
+        encode(example(kind), bytes);
+        EXPECT_FALSE(decode_release_message(std::span(bytes).first(release_record_bytes - 1), 1'000).has_value());
+    }
+}
+
+TEST(ReleaseWire, WhatNoMessageOfTheKindSaysIsRefused) {
+    for (const ReleaseMessageKind kind : kinds) {
+        const ReleaseMessage good = example(kind);
+        const bool is_flush = kind == ReleaseMessageKind::Flush;
+        const bool is_home = kind == ReleaseMessageKind::Home;
+        const bool is_data = kind == ReleaseMessageKind::Data;
+        const bool is_fetch = kind == ReleaseMessageKind::Fetch;
+        ReleaseMessage bad = good;
+        bad.is_whole = true;
+        EXPECT_EQ(again(bad).has_value(), is_flush) << name_of(kind);
+        bad = good;
+        bad.may_put = true;
+        EXPECT_EQ(again(bad).has_value(), is_fetch || is_data) << name_of(kind);
+        bad = good;
+        bad.reason = HomeReason::Flush;
+        EXPECT_EQ(again(bad).has_value(), is_home) << name_of(kind);
+        bad = good;
+        bad.sends = 1;
+        EXPECT_EQ(again(bad).has_value(), is_fetch || is_flush) << name_of(kind);
+        bad = good;
+        bad.number = 1;
+        EXPECT_EQ(again(bad).has_value(), is_flush) << name_of(kind);
+        bad = good;
+        bad.lock = 1;
+        EXPECT_EQ(again(bad).has_value(), is_flush || is_home) << name_of(kind);
+        bad = good;
+        bad.contents = Contents::None;
+        EXPECT_EQ(again(bad).has_value(), !is_home && !is_data) << name_of(kind);
+        bad = good;
+        bad.contents = Contents::Bytes;
+        EXPECT_EQ(again(bad).has_value(), is_home || is_data) << name_of(kind);
+        bad = good;
+        bad.diff = {};
+        EXPECT_EQ(again(bad).has_value(), !is_flush) << name_of(kind);
+    }
+}
+
+TEST(ReleaseWire, ForeignBytesAreRefusedOrPlausible) {
+    protocol_test::Random random(1);
+    for (unsigned i = 0; i < 200'000; ++i) {
+        std::vector<std::byte> bytes(random.below(60));
+        for (std::byte &byte : bytes) { byte = std::byte{static_cast<std::uint8_t>(random.next())}; }
+        if (!bytes.empty()) { bytes[0] = std::byte{static_cast<std::uint8_t>(random.below(8))}; }
+        const auto decoded = decode_release_message(bytes, 50'000);
+        if (!decoded) { continue; }
+        EXPECT_LT(decoded->from.value, 50'000);
+        EXPECT_LT(decoded->origin.value, 50'000);
+        EXPECT_STRNE(name_of(decoded->kind), "?");
+    }
+}
+
+} // namespace
+} // namespace dsm::protocol
