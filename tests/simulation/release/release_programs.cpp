@@ -187,8 +187,9 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
         options.flags = 0;
         world.nodes = nodes != 0 ? nodes : choice.between(3, 4);
         world.pages = choice.between(1, 2);
-        world.limits.move_streak = 0;
-        world.limits.bind_streak = 1;
+        const bool moves = choice.one_in(3); // Or their homes move with every write.
+        world.limits.move_streak = moves ? 1 : 0;
+        world.limits.bind_streak = moves ? 0 : 1;
         options.operations = choice.between(5, 24);
         options.phases = choice.between(1, 2);
     }
