@@ -315,6 +315,7 @@ TEST_F(ReleaseScenario, AFlushThatComesHomeIsInTheImage) { // dsm_simulate_relea
     const auto ticket = world->release(2);
     close(2); // The Flush goes to node 0 ...
     world->release(1);
+    close(1);
     world->send(1, 2, {}, 1);
     deliver_to(2); // ... while the home comes here, and waits.
     take_in(2);
@@ -337,6 +338,7 @@ protected:
         options.limits.move_streak = 0;
         options.limits.bind_streak = 1;
         start(3);
+        write(0, 1, 1);
         world->chooses_put = [] { return true; };
         want(2, Access::Read);
         deliver_to(0);
@@ -353,6 +355,8 @@ protected:
             close(1);
             while (deliver(is_other)) {}
         }
+        world->release(1);
+        close(1);
         world->send(1, 2, {}, 1);
         while (deliver(is_other)) { take_in(2); }
         if (world->access(2, 0) == Access::Write) { world->write(2, 0, 0, 3); }

@@ -46,7 +46,7 @@ constexpr ReleaseMessageKind kinds[] = {ReleaseMessageKind::Fetch, ReleaseMessag
                                         ReleaseMessageKind::FlushAck, ReleaseMessageKind::Home};
 
 std::optional<ReleaseMessage> again(const ReleaseMessage &message, unsigned node_count = 1'000) {
-    static std::array<std::byte, encoded_release_message_bytes_max> bytes;
+    static std::array<std::byte, release_record_bytes + 4> bytes;
     return decode_release_message(std::span(bytes).first(encode(message, bytes)), node_count);
 }
 
@@ -73,7 +73,7 @@ TEST(ReleaseWire, ThereAndBack) {
 }
 
 TEST(ReleaseWire, ShortBytesAreRefused) {
-    std::array<std::byte, encoded_release_message_bytes_max> bytes;
+    std::array<std::byte, release_record_bytes + 4> bytes;
     for (const ReleaseMessageKind kind : kinds) {
         encode(example(kind), bytes);
         EXPECT_FALSE(decode_release_message(std::span(bytes).first(release_record_bytes - 1), 1'000).has_value());
