@@ -24,8 +24,9 @@ bugs) seeds=0 ;;
     exit 2
     ;;
 esac
-simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop dsm_simulate_alloc)
-needed=(dsm_explore "${simulators[@]}")
+simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop dsm_simulate_alloc
+    dsm_simulate_release)
+needed=(dsm_explore dsm_explore_release "${simulators[@]}")
 [ "$size" = bugs ] || needed+=(dsm_litmus)
 for program in "${needed[@]}"; do
     if [ ! -x "$programs/$program" ]; then
@@ -71,6 +72,9 @@ seeds_of() {
 pages="--nodes 3 --accesses 2 --evictions 1 --fan-out 1"
 tree="--nodes 3 --accesses 2 --evictions 1 --tree 1 --read-fan-out 1"
 locks="--locks 1 --nodes 3 --threads-per-node 2 --uses 2 --timed 2 --tries 3 --relocks 1"
+moves="--nodes 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1 --refresh 0"
+binds="--nodes 3 --accesses 3 --passes 4 --move 0 --bind 1"
+hints="--nodes 3 --accesses 2 --passes 1 --hints 1 --hot 1 --move 0 --bind 0 --values 2"
 bugs=(
     "dsm_simulate|$pages|ack-without-dropping ignore-dropped-mark grant-stale-without-bytes write-before-acks"
     "dsm_simulate|$pages|hint-not-updated own-loses-copyset relay-acks-early serve-without-downgrade"
@@ -95,6 +99,11 @@ bugs=(
     "dsm_simulate_drop|-|drop-child-forgotten drop-answers-early drop-answers-twice"
     "dsm_simulate_alloc|-|reports-before-children forget-skips-child punches-at-once ends-when-forgotten"
     "dsm_simulate_alloc|-|no-span-for-late-askers stale-trusted unknown-not-forgotten tail-ends-at-once freed-twice"
+    "dsm_simulate_release|$moves|fetch-during-flush flush-keeps-fetch notice-keeps-fetch"
+    "dsm_simulate_release|$moves|home-reader-forgotten home-write-unnoticed merge-overwrites twin-not-renewed"
+    "dsm_simulate_release|$moves|flush-forgotten early-fetch-lost stale-is-done"
+    "dsm_simulate_release|$binds|notice-drops-twin serve-unprotected serve-clears-written hint-goes-back home-during-flush"
+    "dsm_simulate_release|$hints|serve-forgets-writes"
 )
 
 # first_failing_seed PROGRAM BUG: prints it.
@@ -105,16 +114,18 @@ first_failing_seed() {
 }
 
 planted_bugs() {
-    local good=0 missed=0 entry simulator job names name out by_explorer by_simulator began
+    local good=0 missed=0 entry simulator job names name out explorer by_explorer by_simulator began
     printf '%-30s %-52s %s\n' "planted bug" "explorer" "simulator"
     for entry in "${bugs[@]}"; do
         IFS='|' read -r simulator job names <<<"$entry"
+        explorer=dsm_explore
+        [ "$simulator" != dsm_simulate_release ] || explorer=dsm_explore_release
         for name in $names; do
             by_explorer=-
             began=$(date +%s%N)
             if [ "$job" != - ]; then
                 # shellcheck disable=SC2086 # words
-                if out=$("$programs/dsm_explore" $job --bug "$name" --expect-failure 1 2>&1); then
+                if out=$("$programs/$explorer" $job --bug "$name" --expect-failure 1 2>&1); then
                     by_explorer=$(sed -n 's/^failed: \(.*\)after \([0-9]*\) states/\2 states,/p' <<<"$out")
                     by_explorer+=" $((($(date +%s%N) - began) / 1000000)) ms"
                 else
@@ -133,6 +144,7 @@ planted_bugs() {
 
 if [ "$size" != bugs ]; then
     part "explorer" "$programs/dsm_explore" --suite "$size"
+    part "explorer, release memory" "$programs/dsm_explore_release" --suite "$size"
     part "litmus, explored" "$programs/dsm_litmus" explore
     part "litmus, simulated" "$programs/dsm_litmus" simulate --seeds "$seeds"
     for simulator in "${simulators[@]}"; do part "$simulator" seeds_of "$simulator"; done
