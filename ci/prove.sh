@@ -102,7 +102,8 @@ bugs=(
     "dsm_simulate_release|$moves|fetch-during-flush flush-keeps-fetch notice-keeps-fetch"
     "dsm_simulate_release|$moves|home-reader-forgotten home-write-unnoticed merge-overwrites twin-not-renewed"
     "dsm_simulate_release|$moves|flush-forgotten early-fetch-lost stale-is-done"
-    "dsm_simulate_release|$binds|notice-drops-twin serve-unprotected serve-clears-written hint-goes-back home-during-flush"
+    "dsm_simulate_release|$binds|notice-drops-twin serve-unprotected serve-clears-written hint-goes-back"
+    "dsm_simulate_release|$binds|home-during-flush"
     "dsm_simulate_release|$hints|serve-forgets-writes"
 )
 

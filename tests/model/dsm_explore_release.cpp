@@ -165,7 +165,7 @@ constexpr const char *short_jobs[] = {
 constexpr const char *full_jobs[] = {
     "--nodes 2 --accesses 6 --passes 4 --move 2 --bind 1 --hot 2 --refresh 1 --evictions 1",
     "--nodes 2 --accesses 4 --passes 3 --first-touch 1 --evictions 1 --hints 1 --move 1 --hot 1",
-    "--nodes 3 --accesses 3 --passes 3 --hints 1 --puts 1 --move 0 --bind 1",
+    "--nodes 3 --accesses 3 --passes 4 --hints 1 --puts 1 --move 0 --bind 1",
     "--nodes 3 --pages 2 --accesses 4 --passes 3 --move 1 --bind 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1",
 };
