@@ -8,11 +8,13 @@
 #include "libdsm/base/check.hpp"
 #include "tests/model/release_model.hpp"
 
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <sstream>
+#include <unistd.h>
 
 using namespace dsm::model;
 using dsm::protocol::ReleaseMutation;
@@ -108,6 +110,17 @@ bool parse(const std::string &words, Options &options) {
 
 std::function<void()> report_broken_check;
 
+thread_local bool shows_way = false;
+
+/// The thread that shows the way to a broken check meets it again; others wait for that one to end the program.
+[[noreturn]] void wait_for_the_end() {
+    if (shows_way) {
+        std::fflush(stdout);
+        std::_Exit(EXIT_FAILURE);
+    }
+    for (;;) { ::pause(); }
+}
+
 bool explore(const Options &options, std::uint64_t &states, std::map<std::string, std::uint64_t> &sights) {
     ReleaseModel model(options.job);
     Search<ReleaseModel> search(model, options.limits);
@@ -116,15 +129,15 @@ bool explore(const Options &options, std::uint64_t &states, std::map<std::string
                     static_cast<Number>(search.states()),
                     options.limits.threads == 1 || options.expects_failure ? "" : "; --threads 1 shows the way there");
         std::fflush(stdout);
-        report_broken_check = [] {};
+        shows_way = true;
         if (options.limits.threads == 1 && !options.expects_failure) { model.print(search.path_to_current()); }
         std::fflush(stdout);
         std::_Exit(options.expects_failure ? EXIT_SUCCESS : EXIT_FAILURE);
     };
     dsm::set_job_ender([](int /*exit_code*/) {
+        static std::atomic_flag is_reported;
+        if (is_reported.test_and_set()) { wait_for_the_end(); } // Another thread, or the way there shown again.
         report_broken_check();
-        std::fflush(stdout);
-        std::_Exit(EXIT_FAILURE);
     });
     const SearchResult result = search.run();
     if (result.failure != nullptr) {
@@ -167,6 +180,7 @@ constexpr const char *full_jobs[] = {
     "--nodes 2 --accesses 4 --passes 3 --first-touch 1 --evictions 1 --hints 1 --move 1 --hot 1",
     "--nodes 3 --accesses 3 --passes 4 --hints 1 --puts 1 --move 0 --bind 1",
     "--nodes 3 --pages 2 --accesses 4 --passes 3 --move 1 --bind 0",
+    "--nodes 3 --accesses 5 --passes 4 --move 1 --bind 0 --hot 1 --refresh 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1",
 };
 

@@ -445,14 +445,17 @@ bool ReleaseModel::is_quiet(const State &state) { return decoded(state).is_quiet
 void ReleaseModel::print(const std::vector<std::uint32_t> &path) {
     static const char *const names[] = {"deliver", "put",   "take in", "close", "end of closing",
                                         "access",  "go on", "pass",    "evict", "hint"};
-    State state = initial();
+    alignas(64) std::array<std::byte, protocol::SetPool::bytes_for(4)> memory{};
+    protocol::SetPool pool(memory.data(), memory.size());
+    Bench own(*this, pool); // That of this thread may be in the middle of a step.
+    own.world().trace = [](const std::string &line) { std::printf("    %s\n", line.c_str()); };
+    State state{};
+    own.begin(state);
     for (const std::uint32_t packed : path) {
         const Action action = Action::unpacked(packed);
         std::printf("%s %u %u\n", names[static_cast<unsigned>(action.event)], action.first, action.second);
-        Bench &own = decoded(state);
-        own.world().trace = [](const std::string &line) { std::printf("    %s\n", line.c_str()); };
+        own.decode(state);
         own.run(action);
-        own.world().trace = nullptr;
         if (own.failure() != nullptr) { return; }
         own.encode(state);
     }
