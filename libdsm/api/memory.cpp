@@ -35,8 +35,7 @@ int error_of(size_t bytes, const dsm_alloc_attr_t &attr, int ranks) {
     if (block != 0 && (!std::has_single_bit(block) || block < dsm::page_bytes || block > dsm::block_bytes_max)) {
         return EINVAL;
     }
-    if (attr.memory == DSM_RELEASE) { return ENOTSUP; }
-    return attr.memory == DSM_SEQUENTIAL ? 0 : EINVAL;
+    return attr.memory == DSM_SEQUENTIAL || attr.memory == DSM_RELEASE ? 0 : EINVAL;
 }
 
 } // namespace
@@ -103,6 +102,7 @@ DSM_API void *dsm_alloc(size_t bytes, const dsm_alloc_attr_t *attr) {
         request.bytes = bytes;
         request.homes = static_cast<std::uint32_t>(wanted.homes);
         request.home_rank = wanted.homes == DSM_HOMES_ONE ? static_cast<std::uint32_t>(wanted.home_rank) : 0;
+        request.memory = static_cast<std::uint32_t>(wanted.memory);
         request.block_bytes = wanted.block_size == 0 ? dsm::page_bytes : wanted.block_size;
         return memory.allocate_collectively(request);
     });

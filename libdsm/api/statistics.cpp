@@ -28,6 +28,12 @@ DSM_API int dsm_get_statistics(dsm_statistics_t *statistics) {
     statistics->lock_hand_overs = value(here.lock_hand_overs);
     statistics->wake_ups = value(here.wake_ups);
     statistics->sync_objects = runtime->node().objects->size();
+    statistics->fetches = value(here.fetches);
+    statistics->twins = value(here.twins);
+    statistics->diffs_sent = value(here.diffs_sent);
+    statistics->diff_bytes = value(here.diff_bytes);
+    statistics->notices = value(here.notices_sent);
+    statistics->homes_moved = value(here.homes_moved);
     return 0;
 }
 

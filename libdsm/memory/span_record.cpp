@@ -9,6 +9,7 @@ std::uint64_t block_index(const SpanRecord &record, PageId page) {
 } // namespace
 
 PageBlock block_of(const SpanRecord &record, PageId page) {
+    if (record.memory == MemoryKind::Release) { return {page, 1}; }
     const unsigned shift = record.block_shift - page_shift;
     return {{page.value >> shift << shift}, std::uint32_t{1} << shift};
 }

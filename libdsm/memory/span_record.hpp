@@ -81,7 +81,8 @@ constexpr bool covers(const SpanRecord &record, ChunkId chunk) {
     return chunk.value >= record.first.value && chunk.value - record.first.value < record.chunk_count;
 }
 
-/// The block that a page of the span belongs to.
+/// The block that a page of the span belongs to. In release memory every page is one by itself; the block's size is the
+/// unit in which homes are dealt out.
 PageBlock block_of(const SpanRecord &record, PageId page);
 
 /// The home node of a page of the span; all pages of a block have the same. Block cuts the span's blocks 0 to B into

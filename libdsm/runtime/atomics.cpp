@@ -1,6 +1,8 @@
 // Operations on atomics, at their home and from elsewhere.
 #include "libdsm/runtime/atomics.hpp"
 
+#include "libdsm/runtime/release_node.hpp"
+
 #include "libdsm/runtime/seat.hpp"
 
 #include <cerrno>
@@ -31,6 +33,7 @@ int Atomics::operate(const AtomicRequest &request, std::uint64_t &before) {
     before = home == node_.topology->self_node()
                  ? operate_here(request)
                  : calls_.call<std::uint64_t>(agent(home, request.object), CallKind::AtomicOperate, request);
+    acquired(node_);
     return 0;
 }
 
@@ -65,7 +68,10 @@ int Atomics::wait(LockId object, std::uint64_t old) {
         const WaitAnswer answer = home == node_.topology->self_node()
                                       ? queue_here(request)
                                       : calls_.call<WaitAnswer>(agent(home, object), CallKind::AtomicWait, request);
-        if (answer == WaitAnswer::Changed) { return 0; }
+        if (answer == WaitAnswer::Changed) {
+            acquired(node_);
+            return 0;
+        }
         if (answer == WaitAnswer::NoRoom) { // More than a million wait: this one asks again and again.
             ::sched_yield();
             continue;

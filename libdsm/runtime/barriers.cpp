@@ -35,6 +35,7 @@ sync::BarrierOutcome Synchronisation::wait_at_barrier(LockId barrier, sync::Wait
         outcome = step_barrier(barrier, {sync::BarrierEventKind::Look, slot, {}, 0, nullptr});
     }
     engine_.kick();
+    acquired(node_);
     return outcome;
 }
 
@@ -69,6 +70,7 @@ int Synchronisation::barrier_all() {
     all.lock.unlock();
     engine_.kick();
     if (!open) { waiter.wait({"barrier", all_ranks.value}); }
+    acquired(node_);
     return node_.topology->self().value == 0 ? serial_thread : 0;
 }
 

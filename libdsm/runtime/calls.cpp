@@ -37,7 +37,7 @@ void Calls::post(Rank to, CallKind kind, std::span<const std::byte> arguments) {
 }
 
 void Calls::send_answer(CallToken token, std::span<const std::byte> answer) {
-    const CallHead head{Service::Answer, CallKind{}, token.slot};
+    const CallHead head{Service::Answer, token.kind, token.slot};
     engine_.post(token.caller, bytes_of(head), answer);
 }
 
@@ -50,7 +50,7 @@ void Calls::on_record(std::int32_t from_rank, std::span<const std::byte> record)
     if (head.service == Service::Call) {
         const auto kind = static_cast<std::size_t>(head.kind);
         DSM_CHECK(kind < call_kind_count && handlers_[kind] != nullptr, "E7 every call has a handler", kind);
-        handlers_[kind]->on_call(head.kind, {Rank{from_rank}, head.slot}, body);
+        handlers_[kind]->on_call(head.kind, {Rank{from_rank}, head.slot, head.kind}, body);
         return;
     }
     DSM_CHECK(head.slot < slot_count, "E8 an answer goes to a slot that waits for it", head.slot);

@@ -46,14 +46,16 @@ enum class CallKind : std::uint8_t {
     SpanFound = 30,
     CollectiveGathered = 31,
     CollectiveGranted = 32,
+    Fence = 33,
 };
-constexpr std::size_t call_kind_count = 33;
+constexpr std::size_t call_kind_count = 34;
 constexpr std::size_t call_bytes_max = 96;
 
 /// Who asked; given back with the answer.
 struct CallToken {
     Rank caller;
     std::uint16_t slot;
+    CallKind kind; ///< of the call, which the answer repeats
 };
 
 class CallHandler {

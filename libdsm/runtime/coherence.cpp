@@ -5,6 +5,7 @@
 #include "libdsm/runtime/page_executor.hpp"
 #include "libdsm/runtime/page_records.hpp"
 #include "libdsm/runtime/pin_hold.hpp"
+#include "libdsm/runtime/release_pages.hpp"
 
 #include <cstring>
 #include <mutex>
@@ -41,7 +42,8 @@ protocol::PageContext Coherence::context_of(const PageAttributes &attributes, Pa
     context.self = node_.topology->self_node();
     context.home = attributes.home;
     context.node_count = node_.topology->node_count();
-    context.first_touch = attributes.origin == PageOrigin::FirstTouch;
+    context.first_touch =
+        attributes.origin == PageOrigin::FirstTouch || attributes.origin == PageOrigin::ReleaseFirstTouch;
     context.in_file = attributes.origin == PageOrigin::File;
     return context;
 }
@@ -74,10 +76,15 @@ void Coherence::give_up(PageEntry &entry, PageId page) {
         node_.backend->restrict_ranks(page, pages_of(entry.attributes), Access::None, true);
     }
     forget_frame(entry);
-    entry.state.copyset.clear(*node_.sets);
-    entry.state.readers.clear(*node_.sets);
-    entry.state = {};
-    protocol_.reset(entry, page, now_us());
+    if (is_release(entry.attributes)) {
+        release_->give_up(entry, page);
+        entry.release = {};
+    } else {
+        entry.state.copyset.clear(*node_.sets);
+        entry.state.readers.clear(*node_.sets);
+        entry.state = {};
+        protocol_.reset(entry, page, now_us());
+    }
     entry.bulk_received = 0;
     wake_all(*node_.wait_slots, engine_, entry.waiters);
 }
@@ -219,14 +226,14 @@ void Coherence::on_timer(std::uint64_t key) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
     entry.timer_at_us = 0;
-    if (entry.attributes.generation == 0 || entry.dead != 0) { return; }
+    if (entry.attributes.generation == 0 || entry.dead != 0 || is_release(entry.attributes)) { return; }
     PageExecutor effects(*this, entry, page);
     protocol_.on_timer(entry, context_of(entry.attributes, page), now_us(), effects);
 }
 
 void Coherence::kill_span(const memory::SpanRecord &record) {
     const std::uint64_t first = memory::page_of(memory::offset_of(record.first)).value;
-    const std::uint64_t block_pages = std::uint64_t{1} << (record.block_shift - page_shift);
+    const std::uint64_t block_pages = memory::block_of(record, PageId{first}).page_count;
     for (std::uint32_t chunk = 0; chunk < record.chunk_count; ++chunk) {
         if (node_.touched[record.first.value + chunk].load(std::memory_order_relaxed) == 0) { continue; }
         const std::uint64_t begin = first + chunk * memory::pages_per_chunk;
@@ -246,6 +253,7 @@ bool Coherence::evict(PageEntry &entry, PageId page) {
         entry.used = 0;
         return false;
     }
+    if (is_release(entry.attributes)) { return evict_release(entry, page); }
     if (!protocol::holds_frame(entry.state) && protocol::pending_of(entry.state) == protocol::Pending::None) {
         release_frame(entry, page); // Left over from a copy that was given up.
         return true;
@@ -260,6 +268,13 @@ bool Coherence::evict(PageEntry &entry, PageId page) {
     }
     if (outcome == protocol::Eviction::Asked) { count(engine_.statistics().evictions); }
     return outcome == protocol::Eviction::Asked;
+}
+
+bool Coherence::evict_release(PageEntry &entry, PageId page) {
+    if (!release_->evict(entry, page)) { return false; }
+    release_frame(entry, page);
+    count(engine_.statistics().evictions);
+    return true;
 }
 
 bool Coherence::evict_some() {
@@ -287,13 +302,17 @@ NodeId Coherence::first_toucher(PageId block, std::uint32_t generation) {
     PageEntry &entry = (*node_.pages)[block];
     const std::lock_guard locked(entry.lock);
     if (entry.attributes.generation != generation || entry.dead != 0) { return no_node; }
-    return protocol::first_toucher(entry.state);
+    return is_release(entry.attributes) ? release_->home_of(entry) : protocol::first_toucher(entry.state);
 }
 
 void Coherence::describe(PageId page) const {
     const PageEntry &entry = (*node_.pages)[page];
     char text[512];
-    protocol::describe(entry.state, text, sizeof text);
+    if (is_release(entry.attributes)) {
+        protocol::describe(entry.release, text, sizeof text);
+    } else {
+        protocol::describe(entry.state, text, sizeof text);
+    }
     log_line("page %llu: generation %u%s, home node %u, block 2^%u, readers %llx, writers %llx, frame %s, %s",
              static_cast<unsigned long long>(page.value), entry.attributes.generation,
              entry.dead != 0 ? " (freed)" : "", entry.attributes.home.value, entry.attributes.block_shift,

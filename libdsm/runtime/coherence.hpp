@@ -49,6 +49,7 @@ enum class CleanCopy : std::uint8_t {
 
 class PageExecutor;
 class Pins;
+class ReleasePages;
 
 /// A block of an allocation with its entry's lock held and the entry made the allocation's.
 struct LockedBlock {
@@ -99,6 +100,8 @@ public:
     memory::RankRights &rights_of(PageId page) override;
     bool must_keep(PageId first, std::size_t count) override;
     void set_pins(const Pins &pins) { pins_ = &pins; }
+    /// Who serves pages of release memory. Before the first fault; outlives this.
+    void set_release(ReleasePages &pages) { release_ = &pages; }
     /// Before the first fault and the first message; outlives this.
     void set_recorder(TraceRecorder *recorder) { protocol_.set_recorder(recorder); }
     const protocol::SequentialLimits &limits() const { return protocol_.limits(); }
@@ -120,6 +123,8 @@ public:
 
 private:
     friend class PageExecutor;
+    friend class ReleasePages;
+    friend class ReleaseExecutor;
     void on_page_record(std::span<const std::byte> record);
     void on_piece_record(std::span<const std::byte> record);
     protocol::PageMessage decoded(std::span<const std::byte> wire) const;
@@ -132,6 +137,7 @@ private:
     void release_frame(PageEntry &entry, PageId page);
     bool over_budget() const { return node_.ledger->frames() > node_.cache_pages; }
     bool evict(PageEntry &entry, PageId page);
+    bool evict_release(PageEntry &entry, PageId page);
     void discard_stashed(PageId page);
     void deliver_stashed(PageEntry &entry, PageId page);
     void stash(PageId page, std::span<const std::byte> record);
@@ -142,6 +148,7 @@ private:
     Engine &engine_;
     SpanFinder &spans_;
     const Pins *pins_ = nullptr;
+    ReleasePages *release_ = nullptr;
     FileKeeper *files_ = nullptr;
     TracedProtocol protocol_;
     Rank self_;

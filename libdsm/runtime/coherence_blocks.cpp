@@ -2,6 +2,7 @@
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/page_executor.hpp"
 #include "libdsm/runtime/pins.hpp"
+#include "libdsm/runtime/release_pages.hpp"
 
 #include <cerrno>
 #include <mutex>
@@ -11,6 +12,10 @@ namespace {
 
 PageAttributes attributes_of(const memory::SpanRecord &record, PageId block, std::uint32_t node_count) {
     const bool first_touch = record.homes == memory::HomePolicy::FirstTouch;
+    if (record.memory == memory::MemoryKind::Release) {
+        return {record.generation, memory::home_of(record, block, node_count), page_shift,
+                first_touch ? PageOrigin::ReleaseFirstTouch : PageOrigin::ReleaseZeros};
+    }
     const PageOrigin zeros = first_touch ? PageOrigin::FirstTouch : PageOrigin::Zeros;
     return {record.generation, memory::home_of(record, block, node_count), record.block_shift,
             record.kind == memory::SpanKind::Bound ? PageOrigin::File : zeros};
@@ -46,6 +51,7 @@ void Coherence::map(const LockedBlock &at, PageExecutor &effects) {
 
 bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     PageEntry &entry = *at.entry;
+    if (is_release(entry.attributes)) { return release_->try_map(at, wanted, is_hint); }
     PageExecutor effects(*this, entry, at.block.first);
     if (protocol::access_of(entry.state) < wanted) {
         if (is_hint) {
@@ -61,6 +67,7 @@ bool Coherence::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
 
 bool Coherence::try_pin(const LockedBlock &at, Access wanted) {
     PageEntry &entry = *at.entry;
+    if (is_release(entry.attributes)) { return release_->try_pin(at, wanted); }
     PageExecutor effects(*this, entry, at.block.first);
     if (!protocol_.try_pin(entry, at.context, wanted, now_us(), effects)) { return false; }
     map(at, effects);
@@ -70,7 +77,9 @@ bool Coherence::try_pin(const LockedBlock &at, Access wanted) {
 void Coherence::unpin(PageId block, std::uint32_t generation) {
     PageEntry &entry = (*node_.pages)[block];
     const std::lock_guard locked(entry.lock);
-    if (entry.attributes.generation != generation || entry.dead != 0 || entry.state.pins == 0) { return; }
+    if (entry.attributes.generation != generation || entry.dead != 0) { return; }
+    if (is_release(entry.attributes)) { return release_->unpin(entry); }
+    if (entry.state.pins == 0) { return; }
     PageExecutor effects(*this, entry, block);
     protocol_.unpin(entry, context_of(entry.attributes, block), now_us(), effects);
 }
@@ -84,6 +93,10 @@ void Coherence::unlock_and_wait(const LockedBlock &at) {
 
 void Coherence::drop_copy(const LockedBlock &at) {
     PageEntry &entry = *at.entry;
+    if (is_release(entry.attributes)) {
+        evict_release(entry, at.block.first);
+        return;
+    }
     if (protocol::access_of(entry.state) != Access::Read || protocol::owns(entry.state)) { return; }
     PageExecutor effects(*this, entry, at.block.first);
     const auto outcome = protocol_.on_evict(entry, at.context, now_us(), effects);
@@ -95,7 +108,7 @@ bool Coherence::must_keep(PageId first, std::size_t count) { return pins_ != nul
 bool Coherence::keeps_others(PageId block) {
     PageEntry &entry = (*node_.pages)[block];
     if (!entry.lock.try_lock()) { return false; }
-    const bool keeps = entry.dead == 0 && protocol::is_pin_in_the_way(entry.state);
+    const bool keeps = entry.dead == 0 && !is_release(entry.attributes) && protocol::is_pin_in_the_way(entry.state);
     entry.lock.unlock();
     return keeps;
 }

@@ -57,7 +57,7 @@ int Synchronisation::cond_wait(LockId condition, LockId lock, const Deadline &de
     const sync::ConditionPhase end = sync::wait_phase(record);
     sync::end_wait(record);
     if (end == sync::ConditionPhase::Refused) { ::sched_yield(); } // A spurious wake-up, and no reason to spin.
-    take_as_often(lock, relocks);
+    take_as_often(lock, relocks);                                  // Which acquires.
     return end == sync::ConditionPhase::Cancelled ? ETIMEDOUT : 0;
 }
 

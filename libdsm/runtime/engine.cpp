@@ -113,6 +113,10 @@ void Engine::end_transport() {
 bool Engine::driving() const { return driver_.load(std::memory_order_relaxed) == self_identity(); }
 
 void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
+    if (carrier_ == nullptr || !carrier_->carry(to, head, body)) { post_as_it_is(to, head, body); }
+}
+
+void Engine::post_as_it_is(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
     count(statistics_.messages_sent);
     if (driving()) {
         transport_.send(to, head, body);
@@ -225,9 +229,13 @@ void Engine::run_timers() {
 void Engine::on_record(Rank from, std::span<const std::byte> record) {
     count(statistics_.messages_received);
     heard_[static_cast<std::size_t>(from.value)].store(now_ns(), std::memory_order_relaxed);
+    handle(from.value, record);
+}
+
+void Engine::handle(std::int32_t from_rank, std::span<const std::byte> record) {
     const auto service = record.empty() ? 0U : static_cast<unsigned>(record[0]);
     DSM_CHECK(service < service_count && services_[service] != nullptr, "E3 every record has a service", service);
-    services_[service]->on_record(from.value, record);
+    services_[service]->on_record(from_rank, record);
 }
 
 void Engine::sent(void *engine, Rank to) {

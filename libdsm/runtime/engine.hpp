@@ -47,6 +47,14 @@ struct Manner {
 /// Chosen from the cores that this rank may use and the ranks that it shares them with, unless the options say.
 Manner manner_of(const Options &options, const Topology &topology);
 
+/// Is offered every record before it is sent; see release_node.hpp.
+class Carrier {
+public:
+    virtual ~Carrier() = default;
+    /// True: it has taken the record (copied), and sends it some time, perhaps inside another, with post_as_it_is().
+    virtual bool carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
+};
+
 /// A one-sided write that goes with a record: the bytes are put in place before the record is sent.
 struct RemotePlace {
     std::uint64_t window_offset;
@@ -65,6 +73,7 @@ public:
     /// The doorbells of this host's ranks by rank, nullptr for ranks that have none here; [self] is always present.
     void set_doorbells(std::vector<Doorbell *> bells);
     void set_timer_handler(TimerHandler &handler) { timer_handler_ = &handler; }
+    void set_carrier(Carrier *carrier) { carrier_ = carrier; }
     void set_long_wait_watch(LongWaitWatch &watch) { watch_ = &watch; }
     /// Called by the progress thread on every round with spare time (eviction and the like); returns whether it worked.
     void set_chore(std::function<bool()> chore) { chore_ = std::move(chore); }
@@ -77,6 +86,10 @@ public:
     // -- Any thread, also in the fault handler and in handlers of records; never wait for another rank.
     /// Sends head followed by body to a rank. The bytes are copied before it returns.
     void post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body = {});
+    /// The same for the carrier itself.
+    void post_as_it_is(Rank to, std::span<const std::byte> head, std::span<const std::byte> body = {});
+    /// Gives a record to its service. Driver only.
+    void handle(std::int32_t from_rank, std::span<const std::byte> record);
     /// As post(), with `bytes` put to a place in the destination's window before. Driver only.
     void post_after_put(Rank to, std::span<const std::byte> head, RemotePlace place, std::span<const std::byte> bytes);
     /// The timer handler is called with the key at or after the time.
@@ -160,6 +173,7 @@ private:
     Doorbell private_bell_{};
     TimerHandler *timer_handler_ = nullptr;
     LongWaitWatch *watch_ = nullptr;
+    Carrier *carrier_ = nullptr;
     std::function<bool()> chore_;
     std::vector<std::atomic<Nanoseconds>> heard_;
     std::atomic<std::uint32_t> bit_counter_{0};

@@ -1,5 +1,6 @@
 // How a call on a home object is carried out: to the home, its queue, and back.
 #include "libdsm/runtime/home_objects.hpp"
+#include "libdsm/runtime/release_node.hpp"
 #include "libdsm/sync/home_wire.hpp"
 
 #include <cstring>
@@ -96,6 +97,7 @@ sync::HomeEnd HomeObjects::ask(const Call &call, const Patience &patience) {
     request.number = call.number;
     tell_home(request);
     await_end({name_of(call.object), call.id.value}, request, patience);
+    acquired(node_);
     return sync::end_call(call_of(seat.slot));
 }
 

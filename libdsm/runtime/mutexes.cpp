@@ -40,7 +40,10 @@ sync::LockOutcome Synchronisation::finish_lock(LockId lock, const Seat &seat, sy
 int Synchronisation::mutex_lock(LockId lock, const Deadline &deadline) {
     const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     sync::LockState &state = lock_state(lock);
-    if (sync::lock_fast(state, seat.owner)) { return 0; }
+    if (sync::lock_fast(state, seat.owner)) {
+        acquired_lock(lock);
+        return 0;
+    }
     if (sync::holds_lock(state, seat.owner)) { return EDEADLK; }
     if (!deadline.is_valid() || deadline.has_passed()) {
         // No time to wait in. But what is free is taken, and the time is looked at only where it matters.
@@ -55,16 +58,22 @@ int Synchronisation::mutex_lock(LockId lock, const Deadline &deadline) {
         outcome = step_lock(lock, {event, seat.slot, seat.owner, nullptr});
     }
     engine_.kick();
-    return outcome == sync::LockOutcome::TimedOut ? ETIMEDOUT : 0;
+    if (outcome == sync::LockOutcome::TimedOut) { return ETIMEDOUT; }
+    acquired_lock(lock);
+    return 0;
 }
 
 int Synchronisation::mutex_trylock(LockId lock) {
     const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
     sync::LockState &state = lock_state(lock);
-    if (sync::lock_fast(state, seat.owner)) { return 0; }
-    if (sync::holds_lock(state, seat.owner)) { return EDEADLK; }
-    const auto outcome = finish_lock(lock, seat, sync::LockEventKind::Try, sync::LockEventKind::TryRetry);
-    return outcome == sync::LockOutcome::Acquired ? 0 : EBUSY;
+    const bool is_mine_at_once = sync::lock_fast(state, seat.owner);
+    if (!is_mine_at_once) {
+        if (sync::holds_lock(state, seat.owner)) { return EDEADLK; }
+        const auto outcome = finish_lock(lock, seat, sync::LockEventKind::Try, sync::LockEventKind::TryRetry);
+        if (outcome != sync::LockOutcome::Acquired) { return EBUSY; }
+    }
+    acquired_lock(lock);
+    return 0;
 }
 
 int Synchronisation::mutex_relock(LockId lock) {
@@ -82,9 +91,14 @@ int Synchronisation::wait_in_vain(LockId lock, const Deadline &deadline) {
 
 sync::LockOutcome Synchronisation::unlock_once(LockId lock) {
     const Seat &seat = seat_of_this_thread(memory_, node_.topology->self(), engine_);
-    if (sync::unlock_fast(lock_state(lock), seat.owner)) { return sync::LockOutcome::Released; }
+    if (sync::unlock_fast(lock_state(lock), seat.owner)) {
+        released_lock(lock);
+        return sync::LockOutcome::Released;
+    }
     // Waits only for the lender of a borrowed token to have it back.
-    return finish_lock(lock, seat, sync::LockEventKind::Unlock, sync::LockEventKind::UnlockRetry);
+    const auto outcome = finish_lock(lock, seat, sync::LockEventKind::Unlock, sync::LockEventKind::UnlockRetry);
+    if (outcome == sync::LockOutcome::Released) { released_lock(lock); }
+    return outcome;
 }
 
 int Synchronisation::mutex_unlock(LockId lock) { return unlock_once(lock) == sync::LockOutcome::NotOwner ? EPERM : 0; }

@@ -2,6 +2,7 @@
 #include "libdsm/runtime/names.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/runtime/release_node.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -77,6 +78,7 @@ public:
         }
         wait_for(&sync::NameInquiry::is_over, Engine::no_deadline);
         const int error = slot_->inquiry.error();
+        acquired(names_.node_);
         if (error == 0) { value = slot_->inquiry.value(); }
         return error;
     }

@@ -1,6 +1,7 @@
 // Where the node's tables lie in their shared region.
 #include "libdsm/runtime/node.hpp"
 
+#include "libdsm/protocol/release/notice_log.hpp"
 #include "libdsm/runtime/sync_memory.hpp"
 
 namespace dsm::rt {
@@ -34,6 +35,10 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
     sync = place(sizeof(SyncMemory));
     objects = place(SyncTable::region_bytes(segment_bytes));
     areas_grew = place(sizeof *Node::areas_grew);
+    release = place(sizeof(ReleaseShared));
+    release_lists = place(ReleaseTables::lists_bytes(segment_pages));
+    notices = place(protocol::NoticeLog::region_bytes());
+    twins = place(segment_bytes);
 }
 
 void Node::map_tables() {
@@ -49,6 +54,8 @@ void Node::map_tables() {
     sync = reinterpret_cast<SyncMemory *>(base + layout.sync);
     objects.emplace(base + layout.objects, segment.bytes());
     areas_grew = reinterpret_cast<std::atomic<std::uint32_t> *>(base + layout.areas_grew);
+    release.emplace(base + layout.release, base + layout.release_lists, base + layout.twins, segment.page_count());
+    notices = base + layout.notices;
 }
 
 } // namespace dsm::rt

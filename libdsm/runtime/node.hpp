@@ -14,6 +14,7 @@
 #include "libdsm/runtime/bulk.hpp"
 #include "libdsm/runtime/frame_ledger.hpp"
 #include "libdsm/runtime/page_table.hpp"
+#include "libdsm/runtime/release_tables.hpp"
 #include "libdsm/runtime/sync_table.hpp"
 #include "libdsm/runtime/topology.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
@@ -27,11 +28,12 @@ namespace dsm::rt {
 struct TableLayout {
     explicit TableLayout(std::size_t segment_bytes);
     std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0,
-                objects = 0, areas_grew = 0;
+                objects = 0, areas_grew = 0, release = 0, release_lists = 0, notices = 0, twins = 0;
     std::size_t total = 0;
 };
 
 struct SyncMemory;
+class ReleaseNode;
 
 class Node {
 public:
@@ -57,7 +59,10 @@ public:
     std::optional<SyncTable> objects;
     /// One node: near the kernel's limit, some rank has opened more of its view than was asked for.
     std::atomic<std::uint32_t> *areas_grew = nullptr;
+    std::optional<ReleaseTables> release;
+    std::byte *notices = nullptr; ///< the memory of the notice log
 
+    ReleaseNode *releases = nullptr;               ///< none with one node
     std::unique_ptr<memory::FaultBackend> backend; ///< none with one node
     std::optional<memory::AreaMapper> areas;       ///< with one node only
 

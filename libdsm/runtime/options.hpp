@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libdsm/base/log.hpp"
+#include "libdsm/memory/span_record.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,9 +26,11 @@ struct Options {
     std::size_t cache_bytes = 0;                      ///< frames of a node; 0: chosen from the host's memory
     double timeout_s = 60;                            ///< a peer's silence that ends the job; 0: never
     CoreChoice core = CoreChoice::none;
-    int tree_above_nodes = 32;                      ///< in jobs of more nodes reads climb a tree
-    std::string trace_file;                         ///< ".RANK" is added; empty: no trace
-    std::size_t trace_bytes = std::size_t{1} << 30; ///< of a rank's trace
+    memory::MemoryKind memory = memory::MemoryKind::Sequential; ///< of all allocations that do not ask for another
+    bool adapts = true;                                         ///< release memory learns from how its pages are used
+    int tree_above_nodes = 32;                                  ///< in jobs of more nodes reads climb a tree
+    std::string trace_file;                                     ///< ".RANK" is added; empty: no trace
+    std::size_t trace_bytes = std::size_t{1} << 30;             ///< of a rank's trace
     LogLevels log = log_levels_of(LogLevel::warn);
 };
 

@@ -5,6 +5,7 @@
 #include "libdsm/base/futex.hpp"
 #include "libdsm/base/ids.hpp"
 #include "libdsm/memory/fault_backend.hpp"
+#include "libdsm/protocol/release/release_page.hpp"
 #include "libdsm/protocol/sequential/page_state.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
 
@@ -16,8 +17,10 @@ namespace dsm::rt {
 /// What the pages of an allocation begin as.
 enum class PageOrigin : std::uint8_t {
     Zeros,
-    FirstTouch, ///< zeros, and who comes first owns them
-    File,       ///< of which the home's node loads them
+    FirstTouch,        ///< zeros, and who comes first owns them
+    File,              ///< of which the home's node loads them
+    ReleaseZeros,      ///< zeros, of release memory
+    ReleaseFirstTouch, ///< likewise, and who comes first is the home
 };
 
 /// What a message about a page says about its allocation, so that a node that never looked it up can handle it.
@@ -36,6 +39,10 @@ constexpr std::size_t bytes_of_block(const PageAttributes &attributes) {
     return std::size_t{1} << attributes.block_shift;
 }
 
+constexpr bool is_release(const PageAttributes &attributes) {
+    return attributes.origin == PageOrigin::ReleaseZeros || attributes.origin == PageOrigin::ReleaseFirstTouch;
+}
+
 struct alignas(128) PageEntry {
     FutexMutex lock; ///< guards everything below but the atomics
     WaitList waiters;
@@ -45,10 +52,14 @@ struct alignas(128) PageEntry {
     std::uint32_t bulk_received;             ///< bytes of the reply under way that are in the frame already
     std::uint8_t dead;                       ///< freed: messages and faults of this generation are late
     std::uint8_t used;                       ///< since the clock's hand was here
-    std::uint8_t reserved[2];
-    std::uint32_t steps;       ///< of the state machine for this allocation, as the trace numbers them
-    std::uint64_t timer_at_us; ///< when on_timer() is going to be called; 0: no timer is set
-    protocol::PageState state;
+    std::uint16_t home_received;             ///< release memory: bytes of the Home under way that have come
+    std::uint32_t steps;                     ///< of the state machine for this allocation, as the trace numbers them
+    std::uint32_t home_generation; ///< the allocation's of that Home
+    std::uint64_t timer_at_us;               ///< when on_timer() is going to be called; 0: no timer is set
+    union { ///< as is_release(attributes) says; zeroed memory is the initial state of both
+        protocol::PageState state;
+        protocol::ReleasePageState release;
+    };
 };
 static_assert(sizeof(PageEntry) <= 128);
 

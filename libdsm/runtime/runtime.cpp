@@ -30,6 +30,7 @@ struct SharedChoices {
     FaultChoice fault;
     BulkChoice bulk;
     bool traces;
+    memory::MemoryKind memory;
     int library_version;
     friend bool operator==(const SharedChoices &, const SharedChoices &) = default;
 };
@@ -37,19 +38,31 @@ struct SharedChoices {
 void check_choices(transport::Transport &transport, const Options &options) {
     const SharedChoices mine{options.segment_bytes,       options.segment_base, options.cache_bytes,
                              options.ranks_per_node,      options.fault,        options.bulk,
-                             !options.trace_file.empty(), DSM_VERSION};
+                             !options.trace_file.empty(), options.memory,       DSM_VERSION};
     const auto all = gather(transport, mine);
     agree(transport, all[0].library_version == DSM_VERSION ? 0 : EINVAL,
           "the library of this rank is not of the same version as that of rank 0");
-    agree(transport, all[0] == mine ? 0 : EINVAL,
-          "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT and DSM_BULK must be the same "
-          "in all ranks, and DSM_TRACE set in all or in none");
+    agree(
+        transport, all[0] == mine ? 0 : EINVAL,
+        "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT, DSM_BULK and DSM_MEMORY must be "
+        "the same in all ranks, and DSM_TRACE set in all or in none");
 }
 
 void warn_of(const std::vector<std::string> &unknown_names) {
     for (const std::string &name : unknown_names) {
         DSM_LOG(start, warn, "unknown variable %s is ignored", name.c_str());
     }
+}
+
+protocol::ReleaseLimits release_limits_of(const Options &options) {
+    protocol::ReleaseLimits limits;
+    if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.
+        limits.hot_faults = UINT8_MAX;
+        limits.refresh_misses = UINT8_MAX;
+        limits.move_streak = 0;
+        limits.bind_streak = 0;
+    }
+    return limits;
 }
 
 void forget_crashes() {
@@ -103,14 +116,19 @@ void Runtime::build(const Options &options) {
     spans_ = std::make_unique<Spans>(node_, *engine_, *calls_);
     drops_ = std::make_unique<SyncDrops>(node_, *engine_, *calls_, *spans_);
     spans_->set_drops(drops_.get());
-    memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_, *drops_);
+    memory_ = std::make_unique<SharedMemory>(node_, *engine_, *calls_, *spans_, *drops_, options.memory);
     sync_ = std::make_unique<Synchronisation>(node_, *engine_);
     atomics_ = std::make_unique<Atomics>(node_, *engine_, *calls_, *spans_);
     home_objects_ = std::make_unique<HomeObjects>(node_, *engine_, *sync_);
+    fences_ = std::make_unique<Fences>(node_, *calls_);
     names_ = std::make_unique<Names>(node_, *engine_);
     liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
+        release_pages_ = std::make_unique<ReleasePages>(node_, *engine_, *coherence_, release_limits_of(options));
+        release_node_ = std::make_unique<ReleaseNode>(node_, *engine_, *release_pages_);
+        coherence_->set_release(*release_pages_);
+        node_.releases = release_node_.get();
         spans_->set_coherence(coherence_.get());
         memory_->set_coherence(coherence_.get());
         recorder_ = start_trace(*transport_, topology_, options, coherence_->limits());
@@ -326,6 +344,7 @@ void Runtime::describe_subject(const WaitSubject &subject) {
     Runtime *runtime = running();
     if (runtime == nullptr) { return; }
     const bool page = subject.what[0] == 'p';
+    if (runtime->release_node_) { runtime->release_node_->describe(); }
     if (page && runtime->coherence_) {
         runtime->coherence_->describe(PageId{subject.subject});
         runtime->history_.print(PageId{subject.subject});

@@ -7,6 +7,7 @@
 #include "libdsm/runtime/code_map.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/engine.hpp"
+#include "libdsm/runtime/fences.hpp"
 #include "libdsm/runtime/history.hpp"
 #include "libdsm/runtime/home_objects.hpp"
 #include "libdsm/runtime/liveness.hpp"
@@ -14,6 +15,8 @@
 #include "libdsm/runtime/node.hpp"
 #include "libdsm/runtime/options.hpp"
 #include "libdsm/runtime/pins.hpp"
+#include "libdsm/runtime/release_node.hpp"
+#include "libdsm/runtime/release_pages.hpp"
 #include "libdsm/runtime/shared_memory.hpp"
 #include "libdsm/runtime/spans.hpp"
 #include "libdsm/runtime/sync_drop.hpp"
@@ -46,6 +49,7 @@ public:
     Atomics &atomics() { return *atomics_; }
     SyncDrops &drops() { return *drops_; }
     HomeObjects &home_objects() { return *home_objects_; }
+    Fences &fences() { return *fences_; }
     Names &names() { return *names_; }
     transport::Transport &transport() { return *transport_; }
     Statistics &statistics() { return statistics_; }
@@ -76,7 +80,9 @@ private:
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<Calls> calls_;
     std::unique_ptr<Spans> spans_;
-    std::unique_ptr<Coherence> coherence_; ///< none with one node
+    std::unique_ptr<Coherence> coherence_;        ///< none with one node
+    std::unique_ptr<ReleasePages> release_pages_; ///< likewise
+    std::unique_ptr<ReleaseNode> release_node_;   ///< likewise
     std::unique_ptr<SyncDrops> drops_;
     std::unique_ptr<SharedMemory> memory_;
     std::unique_ptr<Binds> binds_;
@@ -86,6 +92,7 @@ private:
     std::unique_ptr<Synchronisation> sync_;
     std::unique_ptr<Atomics> atomics_;
     std::unique_ptr<HomeObjects> home_objects_;
+    std::unique_ptr<Fences> fences_;
     std::unique_ptr<Names> names_;
     std::unique_ptr<Liveness> liveness_;
     double timeout_s_ = 0;

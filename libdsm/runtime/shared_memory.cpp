@@ -36,8 +36,9 @@ int error_of(HeapStatus status) {
 
 } // namespace
 
-SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops)
-    : node_(node), engine_(engine), calls_(calls), spans_(spans), drops_(drops),
+SharedMemory::SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops,
+                           memory::MemoryKind memory_kind)
+    : kind_(memory_kind), node_(node), engine_(engine), calls_(calls), spans_(spans), drops_(drops),
       caches_(*node.heap, [this] { return_chunks(); }),
       remote_frees_(node, engine, drops, [this] { return_chunks(); }) {
     for (CallKind kind : {CallKind::BlockSize, CallKind::CollectiveAllocate, CallKind::CollectiveGathered,
@@ -98,9 +99,13 @@ SpanAnswer SharedMemory::allocate_span(const memory::SpanAttributes &attributes,
 
 BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes) {
     if (bytes > node_.segment.bytes() || alignment > node_.segment.bytes()) { return {nullptr, ENOMEM}; }
-    const memory::SpanAttributes attributes{
-        std::max<std::size_t>(bytes, 1), SpanKind::BigBlock, node_.topology->self_node(),   memory::HomePolicy::Cyclic,
-        node_.topology->self_node(),     page_shift,         memory::MemoryKind::Sequential};
+    const memory::SpanAttributes attributes{std::max<std::size_t>(bytes, 1),
+                                            SpanKind::BigBlock,
+                                            node_.topology->self_node(),
+                                            memory::HomePolicy::Cyclic,
+                                            node_.topology->self_node(),
+                                            page_shift,
+                                            kind_};
     const auto alignment_chunks =
         static_cast<std::uint32_t>(std::max<std::size_t>(alignment >> memory::chunk_shift, 1));
     const SpanAnswer answer = allocate_span(attributes, alignment_chunks);
@@ -114,9 +119,13 @@ BlockResult SharedMemory::allocate_big(std::size_t alignment, std::size_t bytes)
 /// node, where they are used most. The lock of growth is never held over the wait: at worst two threads fetch a chunk
 /// each, and one is kept in reserve.
 bool SharedMemory::grow_heap() {
-    const memory::SpanAttributes attributes{
-        memory::chunk_bytes,         SpanKind::HeapChunk, node_.topology->self_node(),   memory::HomePolicy::One,
-        node_.topology->self_node(), page_shift,          memory::MemoryKind::Sequential};
+    const memory::SpanAttributes attributes{memory::chunk_bytes,
+                                            SpanKind::HeapChunk,
+                                            node_.topology->self_node(),
+                                            memory::HomePolicy::One,
+                                            node_.topology->self_node(),
+                                            page_shift,
+                                            kind_};
     const SpanAnswer answer = allocate_span(attributes, 1);
     if (answer.error != 0) { return false; }
     node_.heap->add_chunk(answer.record.first);
@@ -243,8 +252,10 @@ MallocStatistics SharedMemory::statistics() {
 //   rank --CollectiveAllocate--> first rank of its node --CollectiveGathered--> parent --...--> rank 0, which allocates
 //   rank <-------answer--------- first rank of its node <--CollectiveGranted--- parent <--...-- rank 0
 BlockResult SharedMemory::allocate_collectively(const CollectiveRequest &request) {
+    CollectiveRequest wanted = request;
+    if (kind_ == memory::MemoryKind::Release) { wanted.memory = static_cast<std::uint32_t>(kind_); }
     const Rank first = node_.topology->first_rank_of(node_.topology->self_node());
-    const auto answer = calls_.call<SpanAnswer>(first, CallKind::CollectiveAllocate, request);
+    const auto answer = calls_.call<SpanAnswer>(first, CallKind::CollectiveAllocate, wanted);
     if (answer.error != 0) { return {nullptr, answer.error}; }
     node_.spans->insert(answer.record);
     return {node_.address_of(memory::offset_of(answer.record.first)), 0};
@@ -283,7 +294,7 @@ void SharedMemory::allocate_gathered() {
             ? node_.topology->node_of(Rank{static_cast<std::int32_t>(request.home_rank)})
             : NodeId{0},
         static_cast<std::uint8_t>(std::countr_zero(request.block_bytes)),
-        memory::MemoryKind::Sequential};
+        static_cast<memory::MemoryKind>(request.memory)};
     spans_.allocate_for([this](const SpanAnswer &answer) { grant(answer); }, attributes, 1);
 }
 

@@ -26,8 +26,8 @@ struct CollectiveRequest {
     std::uint32_t homes;
     std::uint32_t home_rank;
     std::uint64_t block_bytes;
-    std::int32_t error; ///< what this rank has to say against it: the errno code of all ranks then
-    std::uint32_t reserved;
+    std::int32_t error;   ///< what this rank has to say against it: the errno code of all ranks then
+    std::uint32_t memory; ///< memory::MemoryKind
     friend bool operator==(const CollectiveRequest &, const CollectiveRequest &) = default;
 };
 
@@ -44,7 +44,7 @@ struct MallocStatistics {
 
 class SharedMemory final : public CallHandler {
 public:
-    SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops);
+    SharedMemory(Node &node, Engine &engine, Calls &calls, Spans &spans, SyncDrops &drops, memory::MemoryKind kind);
     /// With several nodes, once, before the first message.
     void set_coherence(Coherence *coherence);
     /// Before the barrier that all ranks end with: what this rank has freed is judged, what its threads hold goes back.
@@ -97,6 +97,7 @@ private:
     void grant(const SpanAnswer &answer);
     std::uint32_t gathered_below() const;
 
+    const memory::MemoryKind kind_; ///< of what asks for none, and of everything if it is Release
     Node &node_;
     Engine &engine_;
     Calls &calls_;

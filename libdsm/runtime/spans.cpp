@@ -112,7 +112,7 @@ void Spans::answer(const memory::SpanAsker &asker, memory::ChunkId chunk,
     if (asker.is_node) {
         calls_.tell(asker.rank, CallKind::SpanFound, FoundSpan{chunk, found});
     } else {
-        calls_.answer(CallToken{asker.rank, asker.slot}, found);
+        calls_.answer(CallToken{asker.rank, asker.slot, CallKind::LookupSpan}, found);
     }
 }
 

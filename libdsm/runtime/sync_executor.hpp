@@ -1,6 +1,7 @@
 // Carries out what the machines of libdsm/sync want done, while the lock of the object's entry is held.
 #pragma once
 
+#include "libdsm/runtime/release_node.hpp"
 #include "libdsm/runtime/synchronisation.hpp"
 #include "libdsm/sync/sync_wire.hpp"
 
@@ -27,6 +28,7 @@ public:
     void wake(sync::WaitSlot slot) override { sync_.wake(slot); }
     void open(std::uint32_t) override {
         AllBarrier &all = sync_.memory_.all;
+        if (sync_.node_.releases != nullptr) { sync_.node_.releases->on_barrier_open(); }
         all.opened.fetch_add(1, std::memory_order_release);
         wake_all(*sync_.node_.wait_slots, sync_.engine_, all.waiters);
     }

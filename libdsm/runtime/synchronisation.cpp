@@ -2,6 +2,7 @@
 #include "libdsm/runtime/synchronisation.hpp"
 
 #include "libdsm/base/hash.hpp"
+#include "libdsm/runtime/held_locks.hpp"
 #include "libdsm/runtime/sync_executor.hpp"
 
 #include <mutex>
@@ -12,6 +13,16 @@ namespace dsm::rt {
 Synchronisation::Synchronisation(Node &node, Engine &engine)
     : node_(node), engine_(engine), memory_(*node.sync), table_(*node.objects) {
     engine_.serve(Service::Sync, *this);
+}
+
+void Synchronisation::acquired_lock(LockId lock) const {
+    if (node_.releases == nullptr) { return; }
+    HeldLocks::of_this_thread().push(lock);
+    node_.releases->await_updates();
+}
+
+void Synchronisation::released_lock(LockId lock) const {
+    if (node_.releases != nullptr) { HeldLocks::of_this_thread().remove(lock); }
 }
 
 /// Spread by a hash, so that objects that stand side by side have different homes.

@@ -57,6 +57,9 @@ private:
     /// The object number under which the barrier of all ranks is known; no object stands there.
     static constexpr LockId all_ranks{~std::uint64_t{0} >> 8U};
 
+    /// The thread holds the lock from now on, and will no more.
+    void acquired_lock(LockId lock) const;
+    void released_lock(LockId lock) const;
     NodeId self_node() const { return node_.topology->self_node(); }
     std::span<sync::WaitRecord> records() { return {memory_.records, seats_max}; }
     sync::WaitRecord &record_of(sync::WaitSlot slot) { return memory_.records[slot.value]; }

@@ -18,8 +18,11 @@ enum class Service : std::uint8_t {
     HomeSync = 8,     ///< read-write locks, semaphores, latches, onces
     Names = 9,        ///< who has which name
     FreedBlocks = 10, ///< blocks of this node that another has freed
+    ReleasePage = 11, ///< a message of the release protocol, with a part of a page
+    Carried = 12,     ///< write notices, with the record that they travel with
+    Released = 13,    ///< to a rank of the same node: what it holds for an interval may go
 };
-constexpr std::size_t service_count = 11;
+constexpr std::size_t service_count = 14;
 
 /// A service of the runtime: handles the records that begin with its number. Runs on the thread that drives the engine;
 /// never waits.

@@ -17,6 +17,7 @@
 #include <dsm/barrier.h>
 #include <dsm/bind.h>
 #include <dsm/condition.h>
+#include <dsm/fence.h>
 #include <dsm/io.h>
 #include <dsm/latch.h>
 #include <dsm/life.h>

@@ -29,6 +29,12 @@ typedef struct dsm_statistics {
     uint64_t lock_hand_overs; /**< lock tokens this rank sent to another node */
     uint64_t wake_ups;        /**< times a sleeping thread of this rank was woken */
     uint64_t sync_objects;    /**< of this node, now: synchronisation objects of which it keeps state */
+    uint64_t fetches;         /**< release memory: pages asked for at their homes */
+    uint64_t twins;           /**< release memory: copies taken before a first write */
+    uint64_t diffs_sent;      /**< release memory: messages with the bytes that were written, sent to a home */
+    uint64_t diff_bytes;      /**< release memory: bytes of those */
+    uint64_t notices;         /**< release memory: pages that this rank published as written */
+    uint64_t homes_moved;     /**< release memory: homes that came to this rank's node, or left it with a lock */
 } dsm_statistics_t;
 
 /** Fills *statistics. Never blocks; the counts of running operations may be missing. @return 0; EPERM; EINVAL. */

@@ -1,0 +1,30 @@
+// The way to rank 0 and back.
+#include "libdsm/runtime/fences.hpp"
+
+#include "libdsm/runtime/release_node.hpp"
+
+#include <atomic>
+
+namespace dsm::rt {
+namespace {
+
+constexpr Rank keeper{0};
+
+} // namespace
+
+Fences::Fences(Node &node, Calls &calls) : node_(node), calls_(calls) { calls_.handle(CallKind::Fence, *this); }
+
+void Fences::pass() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (node_.releases == nullptr) { return; } // One node: the same memory.
+    if (node_.topology->node_of(keeper) == node_.topology->self_node()) {
+        node_.releases->release();
+    } else {
+        static_cast<void>(calls_.call<int>(keeper, CallKind::Fence, 0));
+    }
+    acquired(node_);
+}
+
+void Fences::on_call(CallKind, CallToken token, std::span<const std::byte>) { calls_.answer(token, 0); }
+
+} // namespace dsm::rt

@@ -1,0 +1,225 @@
+// Effects of the release protocol: messages with pages or diffs, twins, rights, lists.
+#include "libdsm/runtime/release_executor.hpp"
+
+#include "libdsm/protocol/release/page_diff.hpp"
+#include "libdsm/protocol/release/release_wire.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+namespace dsm::rt {
+namespace {
+
+using protocol::Contents;
+using protocol::Install;
+using protocol::ReleaseMessage;
+
+constexpr std::size_t wire_bytes_max = protocol::release_record_bytes;
+/// Left in a record for the notices that go with a home.
+constexpr std::size_t notices_room = 1024;
+
+alignas(64) constexpr std::byte zero_page[page_bytes]{};
+
+} // namespace
+
+ReleaseRecordHead ReleaseExecutor::head() const {
+    const PageAttributes &attributes = entry_.attributes;
+    return {Service::ReleasePage, attributes.origin, 0, 0, attributes.generation, attributes.home, 0, 0, 0};
+}
+
+void ReleaseExecutor::post(Rank agent, ReleaseRecordHead head, const ReleaseMessage &message,
+                           std::span<const std::byte> part) {
+    std::byte record[sizeof head + wire_bytes_max];
+    const std::size_t wire_bytes = protocol::encode(message, {record + sizeof head, wire_bytes_max});
+    head.wire_bytes = static_cast<std::uint16_t>(wire_bytes);
+    std::memcpy(record, &head, sizeof head);
+    const std::span<const std::byte> whole(record, sizeof head + wire_bytes);
+    if (message.reason == protocol::HomeReason::Lock) {
+        pages_.ordering_->post_with_notices(agent, whole, part);
+    } else {
+        pages_.engine_.post(agent, whole, part);
+    }
+}
+
+void ReleaseExecutor::send(NodeId to, const ReleaseMessage &message) {
+    if (message.contents == Contents::Bytes) { return send_page(to, message); }
+    const Rank agent = pages_.node_.topology->agent(to, page_.value);
+    if (message.kind == protocol::ReleaseMessageKind::Fetch) { count(pages_.engine_.statistics().fetches); }
+    if (message.kind != protocol::ReleaseMessageKind::Flush) { return post(agent, head(), message, {}); }
+    // A diff that is passed on: its bytes stand in the record that is being handled.
+    std::byte record[sizeof(ReleaseRecordHead) + protocol::release_record_bytes];
+    ReleaseMessage without_diff = message;
+    without_diff.diff = {};
+    const std::size_t wire_bytes =
+        protocol::encode(without_diff, {record + sizeof(ReleaseRecordHead), protocol::release_record_bytes});
+    ReleaseRecordHead head_with_size = head();
+    head_with_size.wire_bytes = static_cast<std::uint16_t>(wire_bytes + message.diff.size());
+    std::memcpy(record, &head_with_size, sizeof head_with_size);
+    pages_.engine_.post(agent, {record, sizeof record}, message.diff);
+}
+
+void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
+    Node &node = pages_.node_;
+    Engine &engine = pages_.engine_;
+    count(engine.statistics().pages_sent);
+    count(engine.statistics().page_copies);
+    const Rank agent = node.topology->agent(to, page_.value);
+    ReleaseRecordHead whole = head();
+    whole.in_place = 1;
+    const BulkWay way = message.may_put ? node.bulk.to(to) : BulkWay::ActiveMessage;
+    if (way == BulkWay::Direct) {
+        // Nobody there looks at the frame before the answer, and no second Fetch is under way (R3).
+        std::memcpy(node.bulk.frames[to.value].frame(page_), sent_bytes(), page_bytes);
+        return post(agent, whole, message, {});
+    }
+    if (way == BulkWay::OneSided && engine.driving()) {
+        std::byte record[sizeof whole + wire_bytes_max];
+        const std::size_t wire_bytes = protocol::encode(message, {record + sizeof whole, wire_bytes_max});
+        whole.wire_bytes = static_cast<std::uint16_t>(wire_bytes);
+        std::memcpy(record, &whole, sizeof whole);
+        engine.post_after_put(agent, {record, sizeof whole + wire_bytes}, {page_.value << page_shift},
+                              {sent_bytes(), page_bytes});
+        return;
+    }
+    send_parts(agent, message);
+}
+
+void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
+    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    const std::size_t kept_free = message.reason == protocol::HomeReason::Lock ? notices_room : 0;
+    const std::size_t part_max = record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes - kept_free;
+    for (std::size_t offset = 0; offset < page_bytes; offset += part_max) {
+        ReleaseRecordHead part = head();
+        part.part_offset = static_cast<std::uint16_t>(offset);
+        post(agent, part, message, {sent_bytes() + offset, std::min(part_max, page_bytes - offset)});
+    }
+}
+
+unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool refresh) {
+    const Rank agent = pages_.node_.topology->agent(to, page_.value);
+    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    std::byte diff[page_bytes + protocol::page_diff_part_bytes_min];
+    const std::size_t room =
+        std::min(sizeof diff, record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes);
+    protocol::DiffEncoder encoder(frame(), twin(), refresh ? protocol::RefreshTwin::Yes : protocol::RefreshTwin::No);
+    unsigned parts = 0;
+    while (const std::size_t bytes = encoder.next({diff, room})) {
+        ReleaseMessage part = message;
+        part.diff = {diff, bytes};
+        part.is_whole = parts == 0 && encoder.done();
+        {
+            const std::lock_guard locked(pages_.tables_.shared().lock);
+            protocol::add_parts(pages_.tables_.shared().interval, 1);
+        }
+        count(pages_.engine_.statistics().diffs_sent);
+        count(pages_.engine_.statistics().diff_bytes, bytes);
+        send(to, part);
+        ++parts;
+    }
+    return parts;
+}
+
+void ReleaseExecutor::apply(std::span<const std::byte> diff, bool has_twin) {
+    pages_.coherence_.note_frame(entry_, page_);
+    const bool is_well_formed =
+        has_twin ? protocol::apply_diff_to_both(diff, frame(), twin()) : protocol::apply_diff(diff, frame());
+    DSM_CHECK(is_well_formed, "P9 a diff lies in its page", page_.value);
+}
+
+bool ReleaseExecutor::refresh_twin() {
+    std::byte scratch[page_bytes + protocol::page_diff_part_bytes_min];
+    protocol::DiffEncoder encoder(frame(), twin(), protocol::RefreshTwin::Yes);
+    bool differs = false;
+    while (encoder.next(scratch) != 0) { differs = true; }
+    return differs;
+}
+
+void ReleaseExecutor::make_twin() {
+    count(pages_.engine_.statistics().twins);
+    protocol::copy_page(twin(), frame());
+}
+
+/// The memory stays for the next one: pages that are written once are written again.
+void ReleaseExecutor::drop_twin() {}
+
+void ReleaseExecutor::install(Install how, std::size_t offset, std::span<const std::byte> bytes) {
+    switch (how) {
+    case Install::Nothing:
+        return;
+    case Install::Overwrite:
+        std::memcpy(frame() + offset, bytes.data(), bytes.size());
+        return;
+    case Install::MergeMapped:
+        protocol::merge_clean(frame(), bytes, offset);
+        return;
+    case Install::MergeTwin:
+        protocol::merge(frame(), twin(), bytes, offset);
+        return;
+    }
+}
+
+void ReleaseExecutor::install_zeros(Install how) {
+    // A page that is not in the ledger has no frame: what the store holds there reads as zeros.
+    if (how == Install::Overwrite && entry_.ledger_place.load(std::memory_order_relaxed) == 0) { return; }
+    install(how, 0, zero_page);
+}
+
+void ReleaseExecutor::restrict_access(Access access) {
+    if (access == Access::None) { count(pages_.engine_.statistics().invalidations); }
+    pages_.node_.backend->restrict_ranks(page_, 1, access, false);
+}
+
+bool ReleaseExecutor::is_mapped(Access access) const {
+    const memory::RankMask own = memory::rank_bit(pages_.node_.topology->local_rank());
+    const auto &rights = access == Access::Write ? entry_.rights.writers : entry_.rights.readers;
+    return (rights.load(std::memory_order_relaxed) & own) != 0;
+}
+
+void ReleaseExecutor::grant_access(Access access) {
+    pages_.coherence_.note_frame(entry_, page_);
+    if (maps_ && entry_.waiters == 0 && !is_mapped(access)) { pages_.node_.backend->map(page_, 1, access); }
+    wake_all(*pages_.node_.wait_slots, pages_.engine_, entry_.waiters);
+}
+
+void ReleaseExecutor::drop_frame() {
+    if (pages_.coherence_.over_budget()) { pages_.coherence_.release_frame(entry_, page_); }
+}
+
+void ReleaseExecutor::list() {
+    ReleaseShared &shared = pages_.tables_.shared();
+    const std::lock_guard locked(shared.lock);
+    const std::uint64_t at = shared.listed.load(std::memory_order_relaxed);
+    DSM_CHECK(at < pages_.tables_.capacity(), "R11 a page is listed once", page_.value);
+    pages_.tables_.open_list()[at] = page_.value;
+    shared.listed.store(at + 1, std::memory_order_relaxed);
+    shared.is_in_use.store(1, std::memory_order_relaxed);
+}
+
+void ReleaseExecutor::update_due() {
+    ReleaseShared &shared = pages_.tables_.shared();
+    const std::lock_guard locked(shared.lock);
+    shared.updates.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ReleaseExecutor::update_done() {
+    ReleaseShared &shared = pages_.tables_.shared();
+    const std::lock_guard locked(shared.lock);
+    const std::uint32_t before = shared.updates.fetch_sub(1, std::memory_order_release);
+    DSM_CHECK(before != 0, "R8 an update that is done was due", page_.value);
+    if (before == 1) { wake_all(*pages_.node_.wait_slots, pages_.engine_, shared.update_waiters); }
+}
+
+/// The record that is being handled is kept by whoever handles it, before any of its bytes is used: see
+/// ReleasePages::is_kept(). Here are left those without bytes.
+void ReleaseExecutor::keep(const ReleaseMessage &message) {
+    std::byte record[outbox_slot_bytes];
+    ReleaseRecordHead head_of_record = head();
+    const std::size_t wire_bytes =
+        protocol::encode(message, {record + sizeof head_of_record, sizeof record - sizeof head_of_record});
+    head_of_record.wire_bytes = static_cast<std::uint16_t>(wire_bytes);
+    std::memcpy(record, &head_of_record, sizeof head_of_record);
+    pages_.kept_.keep(page_, {record, sizeof head_of_record + wire_bytes});
+}
+
+} // namespace dsm::rt

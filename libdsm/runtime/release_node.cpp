@@ -1,0 +1,232 @@
+// Releases: intervals that close, what is held for them, envelopes. What is learned: release_learning.cpp.
+#include "libdsm/runtime/release_node.hpp"
+
+#include "libdsm/runtime/carried_record.hpp"
+#include "libdsm/sync/sync_wire.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+namespace dsm::rt {
+namespace {
+
+bool is_sync_kind(std::span<const std::byte> head, unsigned kind) {
+    return head.size() > 1 && static_cast<Service>(head[0]) == Service::Sync &&
+           std::to_integer<unsigned>(head[1]) == kind;
+}
+
+} // namespace
+
+ReleaseNode::ReleaseNode(Node &node, Engine &engine, ReleasePages &pages)
+    : node_(node), engine_(engine), pages_(pages), tables_(*node.release),
+      log_(node.notices, node.topology->self_node(), node.topology->node_count()) {
+    engine_.serve(Service::Carried, *this);
+    engine_.serve(Service::Released, *this);
+    engine_.set_carrier(this);
+    pages_.set_ordering(*this);
+}
+
+// ---- Intervals
+
+/// The list of the open interval becomes that of the closing one. Under the lock.
+void ReleaseNode::take_list() {
+    ReleaseShared &shared = tables_.shared();
+    shared.closing_count = shared.listed.exchange(0, std::memory_order_relaxed);
+    shared.notice_count = 0;
+    shared.open_list.store(1 - shared.open_list.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+protocol::CloseStart ReleaseNode::begin_release(const Record *record, protocol::IntervalTicket &ticket) {
+    ReleaseShared &shared = tables_.shared();
+    const std::lock_guard locked(shared.lock);
+    const bool has_listed = shared.listed.load(std::memory_order_relaxed) != 0;
+    const auto start = protocol::begin_release(shared.interval, has_listed, ticket);
+    if (start == protocol::CloseStart::Nothing) { return start; }
+    if (start == protocol::CloseStart::Close) { take_list(); }
+    if (record != nullptr) {
+        held_.push(ticket, record->to, record->head, record->body);
+        shared.holders |= memory::rank_bit(node_.topology->local_rank());
+    }
+    return start;
+}
+
+/// Sends without kicking the engine: whoever synchronises may hold the lock of an object, and kicks when he has let go.
+/// Of whoever began to close; the list is his until part_done() has been called for it. Again while the next interval
+/// is wanted at once.
+void ReleaseNode::close_listed() {
+    ReleaseShared &shared = tables_.shared();
+    do {
+        shared.lock.lock();
+        const auto interval = static_cast<std::uint32_t>(log_.known(self_node()) + 1);
+        shared.lock.unlock();
+        for (std::uint64_t i = 0; i < shared.closing_count; ++i) {
+            const PageId page{tables_.closing_list()[i]};
+            if (pages_.close(page, interval).notice) { tables_.notices()[shared.notice_count++] = page.value; }
+        }
+    } while (part_done());
+}
+
+/// An acknowledgement has come, or the diffs are made. True: this thread is to close the next interval.
+bool ReleaseNode::part_done() {
+    ReleaseShared &shared = tables_.shared();
+    std::uint64_t holders = 0;
+    bool closes_next = false;
+    {
+        const std::lock_guard locked(shared.lock);
+        if (!protocol::part_done(shared.interval)) { return false; }
+        publish();
+        closes_next = protocol::finish(shared.interval);
+        if (closes_next) { take_list(); }
+        holders = shared.holders;
+        wake_all(*node_.wait_slots, engine_, shared.release_waiters);
+    }
+    for (const Rank rank : node_.topology->ranks_of(self_node())) {
+        if ((holders & memory::rank_bit(node_.topology->local_rank_of(rank))) == 0) { continue; }
+        if (rank == node_.topology->self()) {
+            post_due();
+        } else {
+            const std::byte record[2] = {static_cast<std::byte>(Service::Released), std::byte{0}};
+            engine_.post_as_it_is(rank, record);
+        }
+    }
+    return closes_next;
+}
+
+/// Under the lock.
+void ReleaseNode::publish() {
+    ReleaseShared &shared = tables_.shared();
+    if (shared.notice_count == 0) { return; }
+    std::uint64_t *const pages = tables_.notices();
+    std::sort(pages, pages + shared.notice_count); // Neighbours make one entry.
+    log_.begin_publish();
+    for (std::uint64_t i = 0; i < shared.notice_count; ++i) { log_.add(PageId{pages[i]}); }
+    static_cast<void>(log_.end_publish());
+    count(engine_.statistics().notices_sent, shared.notice_count);
+}
+
+void ReleaseNode::on_flush_part_done() {
+    if (part_done()) { close_listed(); }
+}
+
+void ReleaseNode::release() {
+    protocol::IntervalTicket ticket{};
+    const auto start = begin_release(nullptr, ticket);
+    if (start == protocol::CloseStart::Nothing) { return; }
+    if (start == protocol::CloseStart::Close) { close_listed(); }
+    engine_.kick();
+    ReleaseShared &shared = tables_.shared();
+    Waiter waiter(*node_.wait_slots, engine_, node_.topology->self());
+    while (true) {
+        shared.lock.lock();
+        const bool is_due = protocol::is_due(shared.interval, ticket);
+        if (!is_due) { waiter.add_to(shared.release_waiters); }
+        shared.lock.unlock();
+        if (is_due) { return; }
+        waiter.wait({"release", self_node().value});
+    }
+}
+
+// ---- Records that release
+
+bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
+    if (order_of(head) == RecordOrder::None || !is_in_use()) { return false; }
+    if (node_.topology->node_of(to) == self_node()) { return false; } // The same frames.
+    const Record record{to, head, body};
+    protocol::IntervalTicket ticket{};
+    const auto start = begin_release(&record, ticket);
+    if (start == protocol::CloseStart::Nothing) {
+        post_enveloped(record);
+    } else if (start == protocol::CloseStart::Close) {
+        close_listed();
+    }
+    return true;
+}
+
+/// Of this rank. It stays among the holders as long as it holds anything: some may wait for the next interval.
+void ReleaseNode::post_due() {
+    ReleaseShared &shared = tables_.shared();
+    HeldRecord record;
+    while (true) {
+        bool is_due = false;
+        {
+            const std::lock_guard locked(shared.lock);
+            is_due = held_.pop_due(shared.interval, record);
+            if (held_.size() == 0 && node_.topology->ranks_of(self_node()).size() <= memory::rank_mask_bits) {
+                shared.holders &= ~memory::rank_bit(node_.topology->local_rank());
+            }
+        }
+        if (!is_due) { break; }
+        post_enveloped({record.to, record.head(), record.body()});
+    }
+}
+
+void ReleaseNode::post_enveloped(const Record &record) {
+    const NodeId to = node_.topology->node_of(record.to);
+    if (is_sync_kind(record.head, static_cast<unsigned>(sync::LockMessageKind::Token))) {
+        if (const auto token = sync::decode_lock(record.head.subspan(1), node_.topology->node_count())) {
+            send_bound_pages(token->lock, to);
+        }
+    }
+    const std::lock_guard locked(tables_.shared().lock);
+    note_arrival(record);
+    if (log_.has_news_for(to) || log_.owes_ack(to)) {
+        encode_envelope(to, record);
+    } else {
+        engine_.post_as_it_is(record.to, record.head, record.body);
+    }
+}
+
+/// N7: what is known here when the barrier is told of this node's arrival; at the root, when it first tells a child.
+/// Under the lock.
+void ReleaseNode::note_arrival(const Record &record) {
+    if (is_sync_kind(record.head, static_cast<unsigned>(sync::BarrierMessageKind::TreeArrive))) {
+        log_.on_barrier_arrive();
+    } else if (is_sync_kind(record.head, static_cast<unsigned>(sync::BarrierMessageKind::TreeDepart)) &&
+               self_node().value == 0) {
+        const auto depart = sync::decode_barrier(record.head.subspan(1), node_.topology->node_count());
+        if (depart && depart->generation != last_root_barrier_) {
+            last_root_barrier_ = depart->generation;
+            log_.on_barrier_arrive();
+        }
+    }
+}
+
+/// Under the lock.
+void ReleaseNode::encode_envelope(NodeId to, const Record &record) {
+    std::byte bytes[sizeof(OutboxItem::bytes)];
+    const std::size_t record_max = std::min(engine_.record_bytes_max(record.to), sizeof bytes);
+    const std::size_t inner_bytes = record.head.size() + record.body.size();
+    DSM_CHECK(sizeof(CarriedHead) + protocol::envelope_part_bytes_min + inner_bytes <= record_max,
+              "E12 a record that orders memory leaves room for notices", inner_bytes);
+    const std::size_t room = record_max - sizeof(CarriedHead) - inner_bytes;
+    protocol::NoticeLog::Encoder encoder(log_, to);
+    while (!encoder.done()) {
+        const std::size_t part_bytes = encoder.next({bytes + sizeof(CarriedHead), room});
+        const CarriedHead head{Service::Carried, 0, static_cast<std::uint16_t>(part_bytes)};
+        std::memcpy(bytes, &head, sizeof head);
+        std::size_t used = sizeof head + part_bytes;
+        if (encoder.done()) {
+            std::memcpy(bytes + used, record.head.data(), record.head.size());
+            used += record.head.size();
+            if (!record.body.empty()) { std::memcpy(bytes + used, record.body.data(), record.body.size()); }
+            used += record.body.size();
+        }
+        engine_.post_as_it_is(record.to, {bytes, used});
+    }
+}
+
+/// Pages that are written under the lock alone go with its token.
+void ReleaseNode::send_bound_pages(LockId lock, NodeId to) {
+    PageId pages[BoundPages::pages_of_lock_max];
+    std::size_t found = 0;
+    {
+        const std::lock_guard locked(tables_.shared().lock);
+        found = tables_.shared().bound.take(lock.value + 1, pages);
+    }
+    for (std::size_t i = 0; i < found; ++i) {
+        if (pages_.go_with_token(pages[i], to)) { count(engine_.statistics().homes_moved); }
+    }
+}
+
+} // namespace dsm::rt

@@ -1,0 +1,277 @@
+// Faults, records and notices of release pages.
+#include "libdsm/runtime/release_pages.hpp"
+
+#include "libdsm/protocol/release/page_diff.hpp"
+#include "libdsm/protocol/release/release_wire.hpp"
+#include "libdsm/runtime/held_locks.hpp"
+#include "libdsm/runtime/release_executor.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <sys/mman.h>
+
+namespace dsm::rt {
+
+using protocol::ReleaseMessageKind;
+
+// ---- Kept records
+
+KeptRecords::KeptRecords() {
+    void *memory = ::mmap(nullptr, (kept_max + 1) * sizeof(Kept), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    DSM_CHECK(memory != MAP_FAILED, "memory for records that come early", kept_max * sizeof(Kept));
+    kept_ = static_cast<Kept *>(memory);
+}
+
+KeptRecords::~KeptRecords() { ::munmap(kept_, (kept_max + 1) * sizeof(Kept)); }
+
+void KeptRecords::keep(PageId page, std::span<const std::byte> record) {
+    DSM_CHECK(count_ < kept_max && record.size() <= sizeof kept_->record, "P10 there is a place for an early record",
+              page.value);
+    Kept &kept = kept_[++count_];
+    kept.page = page.value;
+    kept.bytes = record.size();
+    std::memcpy(kept.record, record.data(), record.size());
+}
+
+std::size_t KeptRecords::count_of(PageId page) const {
+    std::size_t count = 0;
+    for_each(page, [&](std::span<const std::byte>) { ++count; });
+    return count;
+}
+
+/// Place 0 holds what was taken last. The others keep their order; there are few.
+std::span<const std::byte> KeptRecords::take(PageId page) {
+    std::size_t at = 1;
+    while (kept_[at].page != page.value) { ++at; }
+    std::memcpy(&kept_[0], &kept_[at], sizeof(Kept));
+    std::memmove(&kept_[at], &kept_[at + 1], (count_ - at) * sizeof(Kept));
+    --count_;
+    return {kept_[0].record, kept_[0].bytes};
+}
+
+// ---- This node's events
+
+ReleasePages::ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits)
+    : node_(node), engine_(engine), coherence_(coherence), tables_(*node.release), protocol_(*node.sets, limits) {
+    engine_.serve(Service::ReleasePage, *this);
+}
+
+bool ReleasePages::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
+    PageEntry &entry = *at.entry;
+    if (protocol::access_of(entry.release) < wanted) {
+        ReleaseExecutor effects(*this, entry, at.block.first, false);
+        protocol_.on_fault(entry.release, at.context, {wanted, !is_hint, innermost_lock()}, effects);
+    }
+    const Access access = protocol::access_of(entry.release);
+    if (access < wanted) { return false; }
+    node_.backend->map(at.block.first, 1, access);
+    entry.used = 1;
+    return true;
+}
+
+bool ReleasePages::try_pin(const LockedBlock &at, Access wanted) {
+    PageEntry &entry = *at.entry;
+    ReleaseExecutor effects(*this, entry, at.block.first, false);
+    if (!protocol_.try_pin(entry.release, at.context, wanted, effects)) { return false; }
+    node_.backend->map(at.block.first, 1, protocol::access_of(entry.release));
+    entry.used = 1;
+    return true;
+}
+
+void ReleasePages::unpin(PageEntry &entry) {
+    if (entry.release.pins != 0) { protocol_.unpin(entry.release); }
+}
+
+bool ReleasePages::evict(PageEntry &entry, PageId page) {
+    ReleaseExecutor effects(*this, entry, page, false);
+    return protocol_.on_evict(entry.release, coherence_.context_of(entry.attributes, page), effects);
+}
+
+void ReleasePages::give_up(PageEntry &entry, PageId page) {
+    if (protocol::has(entry.release, protocol::ReleaseFlag::Stale)) {
+        ReleaseExecutor(*this, entry, page, false).update_done();
+    }
+    entry.release.copyset.clear(*node_.sets);
+}
+
+NodeId ReleasePages::home_of(const PageEntry &entry) const {
+    const bool is_started = protocol::has(entry.release, protocol::ReleaseFlag::Started);
+    const bool is_untouched = !is_started || protocol::has(entry.release, protocol::ReleaseFlag::Untouched);
+    return is_untouched ? no_node : entry.release.home;
+}
+
+void ReleasePages::on_notice(PageId page) {
+    PageEntry &entry = (*node_.pages)[page];
+    const std::lock_guard locked(entry.lock);
+    if (!is_release(entry.attributes) || entry.dead != 0) { return; }
+    ReleaseExecutor effects(*this, entry, page, false);
+    protocol_.on_notice(entry.release, coherence_.context_of(entry.attributes, page), effects);
+}
+
+void ReleasePages::on_notice_of_all() {
+    for (std::uint32_t chunk = 0; chunk < node_.chunk_count(); ++chunk) {
+        if (node_.touched[chunk].load(std::memory_order_relaxed) == 0) { continue; }
+        const std::uint64_t first = chunk * memory::pages_per_chunk;
+        for (std::uint64_t page = first; page < first + memory::pages_per_chunk; ++page) { on_notice(PageId{page}); }
+    }
+}
+
+protocol::CloseOutcome ReleasePages::close(PageId page, std::uint32_t interval) {
+    PageEntry &entry = (*node_.pages)[page];
+    const std::lock_guard locked(entry.lock);
+    if (!is_release(entry.attributes) || entry.dead != 0) { return {}; }
+    ReleaseExecutor effects(*this, entry, page, false);
+    return protocol_.on_close(entry.release, coherence_.context_of(entry.attributes, page), interval, effects);
+}
+
+bool ReleasePages::go_with_token(PageId page, NodeId to) {
+    PageEntry &entry = (*node_.pages)[page];
+    const std::lock_guard locked(entry.lock);
+    if (!is_release(entry.attributes) || entry.dead != 0) { return false; }
+    ReleaseExecutor effects(*this, entry, page, false);
+    return protocol_.on_token(entry.release, coherence_.context_of(entry.attributes, page), to, effects);
+}
+
+// ---- Records
+
+void ReleasePages::on_record(std::int32_t, std::span<const std::byte> bytes) {
+    const auto record = decoded(bytes);
+    const PageId page = record.message.page;
+    PageEntry &entry = (*node_.pages)[page];
+    unsigned acknowledged = 0; // Parts of diffs of this node.
+    {
+        const std::lock_guard locked(entry.lock);
+        acknowledged += take(record, bytes, entry);
+        while (std::exchange(gives_kept_, false)) { acknowledged += give_kept(page, entry); }
+    }
+    for (; acknowledged != 0; --acknowledged) { ordering_->on_flush_part_done(); }
+}
+
+ReleaseRecord ReleasePages::decoded(std::span<const std::byte> bytes) const {
+    const auto record = decode_release_record(bytes, node_.segment.page_count(), node_.topology->node_count());
+    DSM_CHECK(record.has_value(), "P8 a release record has a head, a message and a part of a page", bytes.size());
+    return *record;
+}
+
+/// Returns how many parts of this node's diffs it acknowledges. So does everything below.
+unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry) {
+    if (!coherence_.adopt(entry, record.message.page, record.attributes)) { return take_late(record, entry); }
+    const bool has_part = !record.part.empty();
+    if (has_part && record.message.kind == ReleaseMessageKind::Home) { // Its bytes are used together.
+        homes_.keep(record.message.page, bytes);
+        return is_complete(record, entry) ? use_home(record.message.page, entry) : 0;
+    }
+    ReleaseExecutor effects(*this, entry, record.message.page, true);
+    if (has_part) {
+        effects.install(protocol_.install_of(entry.release, record.message.kind), record.head.part_offset, record.part);
+        if (!is_complete(record, entry)) { return 0; }
+    }
+    return step(record.message, entry, effects);
+}
+
+unsigned ReleasePages::step(const protocol::ReleaseMessage &message, PageEntry &entry, ReleaseExecutor &effects) {
+    if (message.contents == protocol::Contents::Bytes) {
+        count(engine_.statistics().page_copies);
+        coherence_.note_frame(entry, message.page);
+    }
+    const protocol::PageContext context = coherence_.context_of(entry.attributes, message.page);
+    const bool acknowledges = protocol_.on_message(entry.release, context, message, effects);
+    if (message.kind == ReleaseMessageKind::Home) { note_home(entry, message.page); }
+    return acknowledges ? 1 : 0;
+}
+
+/// All of a Home has come. It may have to wait; diffs of this node that came home before it are part of it (rule 16).
+unsigned ReleasePages::use_home(PageId page, PageEntry &entry) {
+    std::byte image[page_bytes];
+    protocol::ReleaseMessage message{};
+    homes_.for_each(page, [&](std::span<const std::byte> bytes) {
+        const ReleaseRecord part = decoded(bytes);
+        std::memcpy(image + part.head.part_offset, part.part.data(), part.part.size());
+        message = part.message;
+    });
+    if (protocol_.must_wait(entry.release, message)) { return 0; }
+    kept_.for_each(page, [&](std::span<const std::byte> bytes) {
+        const protocol::ReleaseMessage kept = decoded(bytes).message;
+        const bool is_own = kept.kind == ReleaseMessageKind::Flush && kept.origin == node_.topology->self_node();
+        if (is_own) { DSM_CHECK(protocol::apply_diff(kept.diff, image), "P9 a diff lies in its page", page.value); }
+    });
+    while (homes_.count_of(page) != 0) { homes_.take(page); }
+    ReleaseExecutor effects(*this, entry, page, true);
+    effects.install(protocol_.install_of(entry.release, message.kind), 0, image);
+    return step(message, entry, effects);
+}
+
+/// What came too early for the page is looked at again.
+unsigned ReleasePages::give_kept(PageId page, PageEntry &entry) {
+    unsigned acknowledged = 0;
+    const bool has_home = homes_.count_of(page) != 0 && entry.home_received == 0;
+    if (has_home) { acknowledged += use_home(page, entry); }
+    for (std::size_t tries = kept_.count_of(page); tries != 0; --tries) {
+        const auto bytes = kept_.take(page);
+        acknowledged += take(decoded(bytes), bytes, entry);
+    }
+    return acknowledged;
+}
+
+/// Counts a part of a page, and tells whether it was the last. Parts of a Data and of a Home may be under way at once.
+/// Those of a Home are counted beyond the end of the allocation, since the last of them acknowledges a diff.
+bool ReleasePages::is_complete(const ReleaseRecord &record, PageEntry &entry) {
+    const std::size_t bytes = record.part.size();
+    if (record.message.kind != ReleaseMessageKind::Home) {
+        entry.bulk_received = static_cast<std::uint32_t>((entry.bulk_received + bytes) % page_bytes);
+        return entry.bulk_received == 0;
+    }
+    DSM_CHECK(entry.home_received == 0 || entry.home_generation == record.head.generation,
+              "P13 the parts of one Home come before those of the next", record.message.page.value);
+    entry.home_generation = record.head.generation;
+    entry.home_received = static_cast<std::uint16_t>((entry.home_received + bytes) % page_bytes);
+    return entry.home_received == 0;
+}
+
+/// A home has come here.
+void ReleasePages::note_home(const PageEntry &entry, PageId page) {
+    count(engine_.statistics().homes_moved);
+    if (!protocol::has(entry.release, protocol::ReleaseFlag::Bound)) { return; }
+    const std::lock_guard locked(tables_.shared().lock);
+    tables_.shared().bound.add(entry.release.lock, page);
+}
+
+/// The page's allocation has ended here. Nobody waits for it for ever.
+unsigned ReleasePages::take_late(const ReleaseRecord &record, PageEntry &entry) {
+    const protocol::ReleaseMessage &message = record.message;
+    gives_kept_ = kept_.count_of(message.page) != 0; // What was kept of this allocation is late as well.
+    switch (message.kind) {
+    case ReleaseMessageKind::FlushAck:
+        return 1;
+    case ReleaseMessageKind::Home:
+        if (!record.part.empty() && !is_complete(record, entry)) { return 0; }
+        while (homes_.count_of(message.page) != 0) { homes_.take(message.page); }
+        return message.reason == protocol::HomeReason::Flush ? 1 : 0;
+    case ReleaseMessageKind::Flush:
+        if (message.origin == node_.topology->self_node()) { return 1; }
+        answer_late(record);
+        return 0;
+    case ReleaseMessageKind::Fetch:
+    case ReleaseMessageKind::Data:
+        return 0;
+    }
+    return 0;
+}
+
+void ReleasePages::answer_late(const ReleaseRecord &record) {
+    protocol::ReleaseMessage answer{};
+    answer.kind = ReleaseMessageKind::FlushAck;
+    answer.from = node_.topology->self_node();
+    answer.origin = record.message.origin;
+    answer.page = record.message.page;
+    std::byte bytes[sizeof(ReleaseRecordHead) + protocol::release_record_bytes];
+    ReleaseRecordHead head = record.head;
+    const std::size_t wire_bytes = protocol::encode(answer, {bytes + sizeof head, protocol::release_record_bytes});
+    head.wire_bytes = static_cast<std::uint16_t>(wire_bytes);
+    std::memcpy(bytes, &head, sizeof head);
+    engine_.post(node_.topology->agent(answer.origin, answer.page.value), {bytes, sizeof head + wire_bytes});
+}
+
+} // namespace dsm::rt

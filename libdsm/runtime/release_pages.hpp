@@ -1,0 +1,107 @@
+// Pages of release-consistent memory at this rank: faults, messages, notices, the end of an interval. The protocol
+// (libdsm/protocol/release) decides; this moves bytes, twins, rights and messages, as Coherence does for sequential
+// memory, whose page table, frames and ledger it shares.
+#pragma once
+
+#include "libdsm/protocol/release/release_protocol.hpp"
+#include "libdsm/runtime/coherence.hpp"
+#include "libdsm/runtime/release_records.hpp"
+#include "libdsm/runtime/release_tables.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace dsm::rt {
+
+/// What the pages need of the node; release_node.hpp.
+class ReleaseOrdering {
+public:
+    virtual ~ReleaseOrdering() = default;
+    virtual void on_flush_part_done() = 0;
+    /// Sends a record with what this node knows of others' writes, which is known there before it is handled.
+    virtual void post_with_notices(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
+};
+
+/// Records that came before the Home or FlushAck that they must wait for. Driver only; memory is touched as it is used.
+class KeptRecords {
+public:
+    KeptRecords();
+    ~KeptRecords();
+    KeptRecords(const KeptRecords &) = delete;
+    KeptRecords &operator=(const KeptRecords &) = delete;
+    void keep(PageId page, std::span<const std::byte> record);
+    std::size_t count_of(PageId page) const;
+    /// Takes the page's oldest, of which there is one. Valid until the next call of this.
+    std::span<const std::byte> take(PageId page);
+
+    /// Calls visit(record) for each of the page's, in the order of their coming.
+    template <class Visit> void for_each(PageId page, Visit visit) const {
+        for (std::size_t at = 1; at <= count_; ++at) {
+            if (kept_[at].page == page.value) { visit(std::span<const std::byte>(kept_[at].record, kept_[at].bytes)); }
+        }
+    }
+
+private:
+    struct Kept {
+        std::uint64_t page;
+        std::uint64_t bytes;
+        std::byte record[outbox_slot_bytes - 16];
+    };
+    static constexpr std::size_t kept_max = 4096;
+    Kept *kept_;
+    std::size_t count_ = 0;
+};
+
+class ReleaseExecutor;
+
+class ReleasePages final : public RecordService {
+public:
+    ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits);
+    void set_ordering(ReleaseOrdering &ordering) { ordering_ = &ordering; }
+
+    // -- With the entry's lock held; `at` is of release memory.
+    /// As Coherence::try_map().
+    bool try_map(const LockedBlock &at, Access wanted, bool is_hint);
+    bool try_pin(const LockedBlock &at, Access wanted);
+    void unpin(PageEntry &entry);
+    bool evict(PageEntry &entry, PageId page);
+    /// The entry's allocation ends: its state is about to be zeroed.
+    void give_up(PageEntry &entry, PageId page);
+    /// The node that is home as far as this one knows; no_node: nobody has touched it.
+    NodeId home_of(const PageEntry &entry) const;
+
+    // -- Without any lock.
+    void on_notice(PageId page);
+    /// Every copy of release memory that this node holds, as if each had been noticed.
+    void on_notice_of_all();
+    /// The end of an interval, for one page of its list.
+    protocol::CloseOutcome close(PageId page, std::uint32_t interval);
+    /// The page goes with the token of its lock to another node.
+    bool go_with_token(PageId page, NodeId to);
+
+    void on_record(std::int32_t from_rank, std::span<const std::byte> record) override;
+
+private:
+    friend class ReleaseExecutor;
+    ReleaseRecord decoded(std::span<const std::byte> bytes) const;
+    unsigned take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry);
+    unsigned take_late(const ReleaseRecord &record, PageEntry &entry);
+    unsigned step(const protocol::ReleaseMessage &message, PageEntry &entry, ReleaseExecutor &effects);
+    unsigned use_home(PageId page, PageEntry &entry);
+    unsigned give_kept(PageId page, PageEntry &entry);
+    static bool is_complete(const ReleaseRecord &record, PageEntry &entry);
+    void answer_late(const ReleaseRecord &record);
+    void note_home(const PageEntry &entry, PageId page);
+
+    Node &node_;
+    Engine &engine_;
+    Coherence &coherence_;
+    ReleaseTables &tables_;
+    protocol::ReleaseProtocol protocol_;
+    ReleaseOrdering *ordering_ = nullptr;
+    KeptRecords kept_;        ///< what came before the Home that it is for
+    KeptRecords homes_;       ///< parts of Homes that are not whole, or that must wait
+    bool gives_kept_ = false; ///< in a step: what is kept of its page is to be looked at again; driver only
+};
+
+} // namespace dsm::rt

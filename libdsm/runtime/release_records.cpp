@@ -1,0 +1,32 @@
+// Checked decoding of records about release pages.
+#include "libdsm/runtime/release_records.hpp"
+
+#include "libdsm/protocol/release/release_wire.hpp"
+
+#include <cstring>
+
+namespace dsm::rt {
+
+std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> bytes, std::uint64_t page_count,
+                                                   unsigned node_count) noexcept {
+    ReleaseRecord record{};
+    ReleaseRecordHead &head = record.head;
+    if (bytes.size() < sizeof head) { return std::nullopt; }
+    std::memcpy(&head, bytes.data(), sizeof head);
+    const auto behind = bytes.subspan(sizeof head);
+    if (head.wire_bytes > behind.size()) { return std::nullopt; }
+    const auto message = protocol::decode_release_message(behind.first(head.wire_bytes), node_count);
+    if (!message || message->page.value >= page_count) { return std::nullopt; }
+    const bool is_of_release = head.origin == PageOrigin::ReleaseZeros || head.origin == PageOrigin::ReleaseFirstTouch;
+    if (!is_of_release || head.generation == 0 || head.home.value >= node_count) { return std::nullopt; }
+    record.attributes = {head.generation, head.home, page_shift, head.origin};
+    record.message = *message;
+    record.part = behind.subspan(head.wire_bytes);
+    const bool has_bytes = message->contents == protocol::Contents::Bytes && head.in_place == 0;
+    const bool fits =
+        has_bytes ? !record.part.empty() && head.part_offset + record.part.size() <= page_bytes : record.part.empty();
+    if (!fits || head.in_place > 1) { return std::nullopt; }
+    return record;
+}
+
+} // namespace dsm::rt

@@ -1,0 +1,40 @@
+// The records of the ReleasePage service: a head, a protocol message, and with it a part of the page's bytes.
+#pragma once
+
+#include "libdsm/protocol/release/release_page.hpp"
+#include "libdsm/runtime/page_table.hpp"
+#include "libdsm/runtime/wire.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace dsm::rt {
+
+/// Followed by `wire_bytes` of an encoded ReleaseMessage, then by bytes of the page from `part_offset`. A page comes in
+/// one part or several, in any order, each with the whole message.
+struct ReleaseRecordHead {
+    Service service;
+    PageOrigin origin;
+    std::uint8_t in_place; ///< the page was put into the frame before this record was sent
+    std::uint8_t reserved;
+    std::uint32_t generation;
+    NodeId home; ///< as the allocation says; the protocol's own hint is in its messages
+    std::uint16_t wire_bytes;
+    std::uint16_t part_offset;
+    std::uint16_t reserved2;
+};
+
+/// Taken apart; the spans point into the record.
+struct ReleaseRecord {
+    ReleaseRecordHead head;
+    PageAttributes attributes;
+    protocol::ReleaseMessage message;
+    std::span<const std::byte> part;
+};
+
+/// Nothing unless every field is in range.
+std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> record, std::uint64_t page_count,
+                                                   unsigned node_count) noexcept;
+
+} // namespace dsm::rt

@@ -1,0 +1,92 @@
+// What the ranks of a node share about release-consistent memory: the interval that is open, the pages written in it,
+// what is known of other nodes' writes, and the twins. In the node's shared region; zeroed memory is a valid start.
+#pragma once
+
+#include "libdsm/base/futex.hpp"
+#include "libdsm/base/hash.hpp"
+#include "libdsm/base/ids.hpp"
+#include "libdsm/protocol/release/interval.hpp"
+#include "libdsm/runtime/wait_slots.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace dsm::rt {
+
+/// The pages of this node's keeping that are bound to a lock (R13): a hint, which may be full or out of date.
+class BoundPages {
+public:
+    static constexpr std::size_t pages_of_lock_max = 16;
+    void add(std::uint64_t lock, PageId page) {
+        Place *empty = nullptr;
+        for_places(lock, [&](Place &place) {
+            if (place.lock == lock && place.page == page.value) { empty = &place; }
+            if (place.lock == 0 && empty == nullptr) { empty = &place; }
+        });
+        if (empty != nullptr) { *empty = {lock, page.value}; }
+    }
+    /// Moves out what is known of a lock (its number + 1).
+    std::size_t take(std::uint64_t lock, PageId (&pages)[pages_of_lock_max]) {
+        std::size_t count = 0;
+        for_places(lock, [&](Place &place) {
+            if (place.lock != lock) { return; }
+            pages[count++] = PageId{place.page};
+            place = {};
+        });
+        return count;
+    }
+
+private:
+    struct Place {
+        std::uint64_t lock;
+        std::uint64_t page;
+    };
+    static constexpr unsigned places_bits = 12;
+    template <class Visit> void for_places(std::uint64_t lock, Visit visit) {
+        const std::size_t first = spread(lock, places_bits);
+        for (std::size_t i = 0; i < pages_of_lock_max; ++i) { visit(places_[(first + i) % places]); }
+    }
+    static constexpr std::size_t places = std::size_t{1} << places_bits;
+    Place places_[places];
+};
+
+struct ReleaseShared {
+    FutexMutex lock; ///< taken after a page's lock, never before one; guards all but the atomics, and the log
+    WaitList update_waiters;
+    WaitList release_waiters; ///< threads that wait for an interval to be published
+    protocol::IntervalState interval;
+    std::uint64_t holders;       ///< ranks of the node, by number modulo 64, that hold messages
+    std::uint64_t closing_count; ///< pages of the closing interval
+    std::uint64_t notice_count;  ///< of them, those that it has written
+    BoundPages bound;
+    std::atomic<std::uint64_t> listed;    ///< pages on the list of the open interval
+    std::atomic<std::uint32_t> updates;   ///< notices answered by a Fetch that has not come (R8)
+    std::atomic<std::uint32_t> is_in_use; ///< some page of the node is of release memory, or some notice is known
+    std::atomic<std::uint32_t> open_list; ///< which of the two lists is the open interval's
+};
+
+/// Views of the tables. Page numbers stand in the lists as they came; a page that was freed since is passed over.
+class ReleaseTables {
+public:
+    static std::size_t lists_bytes(std::size_t segment_pages) { return 3 * segment_pages * sizeof(std::uint64_t); }
+    ReleaseTables(std::byte *shared, std::byte *lists, std::byte *twins, std::size_t segment_pages)
+        : shared_(reinterpret_cast<ReleaseShared *>(shared)), lists_(reinterpret_cast<std::uint64_t *>(lists)),
+          twins_(twins), segment_pages_(segment_pages) {}
+
+    ReleaseShared &shared() const { return *shared_; }
+    std::byte *twin(PageId page) const { return twins_ + (page.value << page_shift); }
+    std::size_t capacity() const { return segment_pages_; }
+    std::uint64_t *open_list() const { return list(shared_->open_list.load(std::memory_order_relaxed)); }
+    std::uint64_t *closing_list() const { return list(1 - shared_->open_list.load(std::memory_order_relaxed)); }
+    std::uint64_t *notices() const { return list(2); }
+
+private:
+    std::uint64_t *list(std::uint32_t number) const { return lists_ + number * segment_pages_; }
+    ReleaseShared *shared_;
+    std::uint64_t *lists_;
+    std::byte *twins_;
+    std::size_t segment_pages_;
+};
+
+} // namespace dsm::rt
