@@ -35,8 +35,8 @@ Touch touch(std::span<std::uint64_t> page, std::size_t player, std::size_t words
 }
 
 bool run(const Options &options) {
-    const auto page = apps::alloc_shared<std::uint64_t>(page_words, options.homes_value());
-    const auto touches = apps::alloc_shared<Touch>(options.steps, options.homes_value());
+    const auto page = apps::alloc_shared<std::uint64_t>(page_words, options.attributes());
+    const auto touches = apps::alloc_shared<Touch>(options.steps, options.attributes());
     const int players = std::min(dsm::size(), 2); // alone, a rank plays both; more than two look on
     dsm::barrier_all();
     const apps::Stopwatch clock; // timed: all turns, each with its barrier
@@ -60,10 +60,9 @@ bool run(const Options &options) {
         }
         return good;
     });
-    apps::Json report = apps::make_report("double_touch", {verified, {}}, timings);
+    apps::Json report = apps::make_report("double_touch", options, {verified, {}}, timings);
     report["size"] = options.size;
     report["steps"] = options.steps;
-    report["homes"] = options.homes;
     apps::publish_report(report, options, std::to_string(options.steps) + " turns on one page");
     return verified;
 }

@@ -22,8 +22,8 @@ struct Options : apps::CommonOptions {
 };
 
 // Shared memory that every rank touches a part of, so that no node has all pages or, with first touch, all homes.
-std::span<double> alloc_touched(std::size_t count, dsm_homes_t homes) {
-    const std::span<double> all = apps::alloc_shared<double>(count, homes);
+std::span<double> alloc_touched(std::size_t count, const dsm_alloc_attr_t &attr) {
+    const std::span<double> all = apps::alloc_shared<double>(count, attr);
     const apps::RowRange part = apps::rows_of(count, dsm::rank(), dsm::size());
     std::ranges::fill(all.subspan(part.first, part.count()), 0.0);
     dsm::barrier_all();
@@ -72,9 +72,9 @@ bool run(const Options &options) {
         return input.shape();
     });
     if (options.compares_mpi()) { apps::require_mpi(); }
-    const apps::SharedRows a(shape.rows, shape.inner, options.homes_value());
-    const std::span<double> b = alloc_touched(shape.inner * shape.columns, options.homes_value());
-    const apps::SharedRows c(shape.rows, shape.columns, options.homes_value());
+    const apps::SharedRows a(shape.rows, shape.inner, options.attributes());
+    const std::span<double> b = alloc_touched(shape.inner * shape.columns, options.attributes());
+    const apps::SharedRows c(shape.rows, shape.columns, options.attributes());
     if (dsm::rank() == 0) {
         a.copy_from(input.a.entries.data());
         std::ranges::copy(input.b.entries, b.begin());
@@ -85,11 +85,10 @@ bool run(const Options &options) {
     const apps::Verdict verdict = check(options, input, c, mpi.get());
     if (!options.out.empty()) { write_result(options.out, c); }
 
-    apps::Json report = apps::make_report("matrix", verdict, timings);
+    apps::Json report = apps::make_report("matrix", options, verdict, timings);
     report["rows"] = shape.rows;
     report["inner"] = shape.inner;
     report["columns"] = shape.columns;
-    report["homes"] = options.homes;
     report["verify"] = options.verify;
     apps::publish_report(report, options,
                          std::to_string(shape.rows) + " x " + std::to_string(shape.inner) + " times " +

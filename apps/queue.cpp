@@ -48,8 +48,8 @@ struct Buffer {
 class Queue {
 public:
     // Collective.
-    Queue(std::size_t capacity, dsm_homes_t homes)
-        : memory_(apps::alloc_shared<std::byte>(sizeof(Buffer) + capacity * sizeof(Item), homes)),
+    Queue(std::size_t capacity, const dsm_alloc_attr_t &attr)
+        : memory_(apps::alloc_shared<std::byte>(sizeof(Buffer) + capacity * sizeof(Item), attr)),
           buffer_(*reinterpret_cast<Buffer *>(memory_.data())),
           ring_(reinterpret_cast<Item *>(memory_.data() + sizeof(Buffer)), capacity) {}
 
@@ -163,8 +163,8 @@ bool run(Options options) {
     const int half = (dsm::size() + 1) / 2;
     if (options.producers == 0) { options.producers = half; }
     if (options.consumers == 0) { options.consumers = half; }
-    Queue queue(options.capacity, options.homes_value());
-    const auto log = apps::alloc_shared<Item>(options.items, options.homes_value());
+    Queue queue(options.capacity, options.attributes());
+    const auto log = apps::alloc_shared<Item>(options.items, options.attributes());
     if (dsm::rank() == 0) {
         queue.expect_producers(options.producers);
         std::ranges::fill(log, Item{no_producer, 0});
@@ -178,7 +178,7 @@ bool run(Options options) {
     dsm::barrier_all();
     const bool complete = queue.has_passed(options.items);
     const bool verified = apps::decide_on_first_rank<bool>([&] { return complete && verify(options, log); });
-    apps::Json report = apps::make_report("queue", {verified, {}}, {{seconds}, {}});
+    apps::Json report = apps::make_report("queue", options, {verified, {}}, {{seconds}, {}});
     report["items"] = options.items;
     report["capacity"] = options.capacity;
     report["producers"] = options.producers;

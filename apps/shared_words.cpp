@@ -40,8 +40,8 @@ private:
 
 } // namespace
 
-SharedWords::SharedWords(dsm_homes_t homes)
-    : buckets_(alloc_shared<Bucket>(bucket_count, homes)), locks_(alloc_shared<dsm_mutex_t>(bucket_count, homes)) {}
+SharedWords::SharedWords(const dsm_alloc_attr_t &attr)
+    : buckets_(alloc_shared<Bucket>(bucket_count, attr)), locks_(alloc_shared<dsm_mutex_t>(bucket_count, attr)) {}
 
 void SharedWords::merge(const WordCounts &counts) {
     std::vector<std::vector<std::uint32_t>> of_bucket(bucket_count);

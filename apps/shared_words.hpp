@@ -8,8 +8,9 @@ namespace apps {
 
 class SharedWords {
 public:
-    /// Collective.
-    explicit SharedWords(dsm_homes_t homes);
+    /// Collective. The attributes are for the buckets themselves; words and letters grow, so that they come from
+    /// dsm_calloc() and are sequential memory.
+    explicit SharedWords(const dsm_alloc_attr_t &attr);
     /// Adds a rank's counts, bucket by bucket: a bucket is locked once. Ranks begin at different buckets, so that they
     /// seldom meet. Any ranks at the same time.
     void merge(const WordCounts &counts);

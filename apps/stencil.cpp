@@ -49,9 +49,9 @@ const apps::SharedRows &diffuse(const apps::SharedRows &now, const apps::SharedR
 class Plate {
 public:
     Plate(const Shape &shape, const apps::Picture &field, const Options &options)
-        : steps_(options.steps), initial_(shape.height, shape.width, options.homes_value()),
-          now_(shape.height, shape.width, options.homes_value()),
-          next_(shape.height, shape.width, options.homes_value()) {
+        : steps_(options.steps), initial_(shape.height, shape.width, options.attributes()),
+          now_(shape.height, shape.width, options.attributes()),
+          next_(shape.height, shape.width, options.attributes()) {
         if (dsm::rank() == 0) { initial_.copy_from(field.luminance.data()); }
         dsm::barrier_all();
     }
@@ -114,11 +114,10 @@ bool run(const Options &options) {
             return true;
         });
     }
-    apps::Json report = apps::make_report("stencil", verdict, timings);
+    apps::Json report = apps::make_report("stencil", options, verdict, timings);
     report["width"] = shape.width;
     report["height"] = shape.height;
     report["steps"] = options.steps;
-    report["homes"] = options.homes;
     report["verify"] = options.verify;
     if (mpi) { report["mpi_step_seconds"] = mpi->step_seconds(); }
     apps::publish_report(report, options,

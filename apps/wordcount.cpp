@@ -99,8 +99,8 @@ bool is_right(const Text &text, const std::vector<apps::CountedWord> &words) {
 
 bool run(const Options &options) {
     const Text text = apps::decide_on_first_rank<Text>([&] { return open_text(options); });
-    apps::SharedWords shared(options.homes_value());
-    const auto processor = apps::alloc_shared<double>(static_cast<std::size_t>(dsm::size()), DSM_HOMES_ONE);
+    apps::SharedWords shared(options.attributes());
+    const auto processor = apps::alloc_on_first_rank<double>(static_cast<std::size_t>(dsm::size()));
     double own_processor = 0;
     const apps::Timings timings = apps::time_versions(options, [&] { return count(text, shared, own_processor); }, {});
     processor[static_cast<std::size_t>(dsm::rank())] = own_processor;
@@ -120,7 +120,7 @@ bool run(const Options &options) {
     });
     apps::Verdict verdict;
     if (options.verify == "full") { verdict.shared = result.right; }
-    apps::Json report = apps::make_report("wordcount", verdict, timings);
+    apps::Json report = apps::make_report("wordcount", options, verdict, timings);
     report["bytes"] = text.size;
     report["words"] = result.words;
     report["distinct"] = result.distinct;

@@ -3,13 +3,27 @@
 
 namespace apps {
 
-dsm_homes_t CommonOptions::homes_value() const {
-    if (homes == "cyclic") { return DSM_HOMES_CYCLIC; }
-    if (homes == "block") { return DSM_HOMES_BLOCK; }
-    return homes == "one" ? DSM_HOMES_ONE : DSM_HOMES_FIRST_TOUCH;
+namespace {
+
+dsm_homes_t homes_of(const std::string &name) {
+    if (name == "cyclic") { return DSM_HOMES_CYCLIC; }
+    if (name == "block") { return DSM_HOMES_BLOCK; }
+    return name == "one" ? DSM_HOMES_ONE : DSM_HOMES_FIRST_TOUCH;
+}
+
+} // namespace
+
+dsm_alloc_attr_t CommonOptions::attributes() const {
+    dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;
+    attr.homes = homes_of(homes);
+    attr.memory = memory == "release" ? DSM_RELEASE : DSM_SEQUENTIAL;
+    return attr;
 }
 
 void add_common_options(CLI::App &app, CommonOptions &options) {
+    app.add_option("--memory", options.memory, "How the shared memory that is computed in is kept coherent")
+        ->check(CLI::IsMember({"sequential", "release"}))
+        ->capture_default_str();
     app.add_option("--homes", options.homes, "Where the homes of the shared pages are")
         ->check(CLI::IsMember({"cyclic", "block", "first-touch", "one"}))
         ->capture_default_str();

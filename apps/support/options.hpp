@@ -9,17 +9,19 @@
 namespace apps {
 
 struct CommonOptions {
+    std::string memory = "sequential";
     std::string homes = "block";
     std::string json;            ///< file for the report, "-" for standard output, empty for none
     std::string verify = "full"; ///< full, sample or none
     std::string compare;         ///< "mpi" or empty
     int repeat = 1;              ///< runs of each version, medians are reported
 
-    dsm_homes_t homes_value() const;
+    /// For the shared memory that a program computes in.
+    dsm_alloc_attr_t attributes() const;
     bool compares_mpi() const { return compare == "mpi"; }
 };
 
-/// --homes, --json
+/// --memory, --homes, --json
 void add_common_options(CLI::App &app, CommonOptions &options);
 
 /// --verify with the given choices, --compare, --repeat

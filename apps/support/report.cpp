@@ -15,7 +15,7 @@ Json collect_statistics() {
     dsm_statistics_t own = {};
     dsm_get_statistics(&own); // before the collection itself moves pages
     const std::span<dsm_statistics_t> all =
-        alloc_shared<dsm_statistics_t>(static_cast<std::size_t>(dsm::size()), DSM_HOMES_ONE);
+        alloc_on_first_rank<dsm_statistics_t>(static_cast<std::size_t>(dsm::size()));
     all[static_cast<std::size_t>(dsm::rank())] = own;
     dsm::barrier_all();
     Json sums = Json::object();
@@ -51,7 +51,8 @@ std::string seconds_text(const Json &value) {
 
 std::string summary(const Json &report, const std::string &what) {
     std::string text = report["program"].get<std::string>() + ": " + what + ", " + report["ranks"].dump() +
-                       " ranks on " + report["nodes"].dump() + " nodes: " + seconds_text(report["seconds"]);
+                       " ranks on " + report["nodes"].dump() + " nodes, " + report["memory"].get<std::string>() +
+                       " memory: " + seconds_text(report["seconds"]);
     if (report.contains("ratio")) {
         char ratio[32];
         std::snprintf(ratio, sizeof ratio, "%.3f", report["ratio"].get<double>());
@@ -74,12 +75,15 @@ Timings time_versions(const CommonOptions &options, const std::function<double()
     return timings;
 }
 
-Json make_report(const std::string &program, const Verdict &verdict, const Timings &timings) {
+Json make_report(const std::string &program, const CommonOptions &options, const Verdict &verdict,
+                 const Timings &timings) {
     Json report;
     report["program"] = program;
     report["ranks"] = dsm::size();
     report["nodes"] = dsm::node_count();
     report["fault_backend"] = dsm_fault_backend();
+    report["memory"] = options.memory;
+    report["homes"] = options.homes;
     report["verified"] = as_json(verdict.shared);
     report["seconds"] = median(timings.shared);
     report["seconds_of_runs"] = timings.shared;

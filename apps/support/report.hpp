@@ -34,10 +34,11 @@ struct Verdict {
     bool good() const { return shared.value_or(true) && mpi.value_or(true); }
 };
 
-/// Collective. The report with what is common to the programs: program, ranks, nodes, fault backend, `verified` (null
-/// where nothing was checked), `seconds`, with a comparison `mpi_seconds`, `mpi_verified` and `ratio` = mpi_seconds /
-/// seconds, and the statistics summed over all ranks.
-Json make_report(const std::string &program, const Verdict &verdict, const Timings &timings);
+/// Collective. The report with what is common to the programs: program, ranks, nodes, fault backend, memory, homes,
+/// `verified` (null where nothing was checked), `seconds`, with a comparison `mpi_seconds`, `mpi_verified` and `ratio`
+/// = mpi_seconds / seconds, and the statistics summed over all ranks.
+Json make_report(const std::string &program, const CommonOptions &options, const Verdict &verdict,
+                 const Timings &timings);
 
 /// Throws InputError if the report's file cannot be written. For rank 0, before the work is done.
 void check_report_writable(const CommonOptions &options);

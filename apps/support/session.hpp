@@ -11,6 +11,7 @@
 #include <functional>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 #include <type_traits>
 
 namespace apps {
@@ -34,26 +35,36 @@ template <class Result>
 requires std::is_trivially_copyable_v<Result> Result decide_on_first_rank(const std::function<Result()> &decide);
 
 /// Collective. Shared, zeroed memory for `count` values; where it cannot be had, as decide_on_first_rank().
-template <class Value> std::span<Value> alloc_shared(std::size_t count, dsm_homes_t homes);
+template <class Value> std::span<Value> alloc_shared(std::size_t count, const dsm_alloc_attr_t &attr);
+
+/// Collective. The same for what is not computed in: sequential memory, its homes on rank 0.
+template <class Value> std::span<Value> alloc_on_first_rank(std::size_t count);
 
 namespace detail {
 
 void print_out_of_shared_memory(std::size_t bytes);
+
+/// Prints why dsm_alloc() refuses the attributes, where the user chose them; else throws the error again.
+void print_refused_attributes(const std::system_error &error, const dsm_alloc_attr_t &attr);
 
 /// True if `action` ran to its end; else the reason was printed.
 bool run_reporting(const std::function<void()> &action);
 
 } // namespace detail
 
-template <class Value> std::span<Value> alloc_shared(std::size_t count, dsm_homes_t homes) {
-    dsm::alloc_attr attr;
-    attr.homes = homes;
+template <class Value> std::span<Value> alloc_shared(std::size_t count, const dsm_alloc_attr_t &attr) {
     try {
         return dsm::alloc_array<Value>(count, attr);
-    } catch (const std::bad_alloc &) { // on all ranks together
+    } catch (const std::bad_alloc &) { // this and the next on all ranks together
         detail::print_out_of_shared_memory(count * sizeof(Value));
-        throw RunRefused();
-    }
+    } catch (const std::system_error &error) { detail::print_refused_attributes(error, attr); }
+    throw RunRefused();
+}
+
+template <class Value> std::span<Value> alloc_on_first_rank(std::size_t count) {
+    dsm::alloc_attr attr;
+    attr.homes = DSM_HOMES_ONE;
+    return alloc_shared<Value>(count, attr);
 }
 
 template <class Result>
@@ -62,7 +73,7 @@ requires std::is_trivially_copyable_v<Result> Result decide_on_first_rank(const 
         int made;
         Result result;
     };
-    Decision *const shared = alloc_shared<Decision>(1, DSM_HOMES_ONE).data();
+    Decision *const shared = alloc_on_first_rank<Decision>(1).data();
     if (dsm::rank() == 0) {
         shared->made = detail::run_reporting([&] { shared->result = decide(); }) ? 1 : 0;
     }

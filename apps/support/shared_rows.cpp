@@ -14,13 +14,13 @@ std::size_t strip_doubles(RowRange strip, std::size_t width) {
 
 } // namespace
 
-SharedRows::SharedRows(std::size_t rows, std::size_t width, dsm_homes_t homes)
+SharedRows::SharedRows(std::size_t rows, std::size_t width, const dsm_alloc_attr_t &attr)
     : width_(width), own_(rows_of(rows, dsm::rank(), dsm::size())) {
     std::size_t doubles = 0;
     for (int rank = 0; rank < dsm::size(); ++rank) {
         doubles += strip_doubles(rows_of(rows, rank, dsm::size()), width);
     }
-    double *strip_begin = alloc_shared<double>(doubles, homes).data();
+    double *strip_begin = alloc_shared<double>(doubles, attr).data();
     rows_.reserve(rows);
     for (int rank = 0; rank < dsm::size(); ++rank) {
         const RowRange strip = rows_of(rows, rank, dsm::size());

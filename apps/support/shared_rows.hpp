@@ -13,7 +13,7 @@ namespace apps {
 class SharedRows {
 public:
     /// Collective. Touches the own strip, so that its pages and, with first touch, their homes are at this node.
-    SharedRows(std::size_t rows, std::size_t width, dsm_homes_t homes);
+    SharedRows(std::size_t rows, std::size_t width, const dsm_alloc_attr_t &attr);
 
     double *row(std::size_t index) const { return rows_[index]; }
     std::size_t row_count() const { return rows_.size(); }
