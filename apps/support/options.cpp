@@ -30,16 +30,20 @@ void add_common_options(CLI::App &app, CommonOptions &options) {
     app.add_option("--json", options.json, "Write a report of the run to this file, - for standard output");
 }
 
-void add_measuring_options(CLI::App &app, CommonOptions &options, const std::vector<std::string> &verify_choices) {
+void add_checking_options(CLI::App &app, CommonOptions &options, const std::vector<std::string> &verify_choices) {
     constexpr int max_repeat = 10000;
     app.add_option("--verify", options.verify, "How much of the result to check against a serial computation")
         ->check(CLI::IsMember(verify_choices))
         ->capture_default_str();
-    app.add_option("--compare", options.compare, "Also run this version, in turn with the shared-memory one")
-        ->check(CLI::IsMember({"mpi"}));
     app.add_option("--repeat", options.repeat, "Runs of each version; medians are reported")
         ->check(CLI::Range(1, max_repeat))
         ->capture_default_str();
+}
+
+void add_measuring_options(CLI::App &app, CommonOptions &options, const std::vector<std::string> &verify_choices) {
+    add_checking_options(app, options, verify_choices);
+    app.add_option("--compare", options.compare, "Also run this version, in turn with the shared-memory one")
+        ->check(CLI::IsMember({"mpi"}));
 }
 
 } // namespace apps

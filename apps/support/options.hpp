@@ -24,7 +24,10 @@ struct CommonOptions {
 /// --memory, --homes, --json
 void add_common_options(CLI::App &app, CommonOptions &options);
 
-/// --verify with the given choices, --compare, --repeat
+/// --verify with the given choices, --repeat
+void add_checking_options(CLI::App &app, CommonOptions &options, const std::vector<std::string> &verify_choices);
+
+/// The same and --compare.
 void add_measuring_options(CLI::App &app, CommonOptions &options, const std::vector<std::string> &verify_choices);
 
 } // namespace apps
