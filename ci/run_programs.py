@@ -37,8 +37,13 @@ def planned_runs(build):
         Run("double_touch", 2, 1),
         Run("matrix", 2, None, matrix + compared),
         Run("matrix", 4, 1, matrix),
+        Run("nbody", 2, None, ["--bodies", "8192"]),
+        Run("nbody", 4, 1, ["--bodies", "1024"]),
         Run("queue", 2, None),
         Run("queue", 4, 1, ["--items", "2000"]),
+        Run("sort", 2, None, ["--keys", "2000000", *compared]),
+        Run("sort", 4, 1, ["--keys", "4096"]),
+        Run("sort", 4, 1, ["--writes", "buckets"]),
         Run("stencil", 2, None, stencil + compared),
         Run("stencil", 4, 2, stencil),
         Run("stencil", 4, 1, stencil + ["--out", str(build / "heat.png")]),
@@ -79,8 +84,10 @@ def number(report, key):
 def table_row(run, report):
     verified = "yes" if report["verified"] else f"NO: {report['failure']}"
     nodes = str(report.get("nodes", "-"))
+    memory = report.get("memory", "-")
     backend = report.get("fault_backend", "-")
-    return [run.program, str(run.ranks), nodes, backend, number(report, "seconds"), number(report, "ratio"), verified]
+    seconds, ratio = number(report, "seconds"), number(report, "ratio")
+    return [run.program, str(run.ranks), nodes, memory, backend, seconds, ratio, verified]
 
 
 def print_table(rows):
@@ -92,7 +99,7 @@ def print_table(rows):
 
 def main():
     build, mpirun_options = Path(sys.argv[1]), sys.argv[2:]
-    rows = [["program", "ranks", "nodes", "faults", "seconds", "MPI/libdsm", "verified"]]
+    rows = [["program", "ranks", "nodes", "memory", "faults", "seconds", "MPI/libdsm", "verified"]]
     all_verified = True
     with tempfile.TemporaryDirectory() as folder:
         for run in planned_runs(build):
