@@ -19,6 +19,7 @@ public:
         std::barrier<> barrier(members);
         std::vector<std::mutex> mutexes(locks);
         std::vector<std::thread> threads;
+        threads.reserve(static_cast<std::size_t>(members));
         for (int rank = 0; rank < members; ++rank) {
             threads.emplace_back([&, rank] {
                 ThreadTeam team(rank, members, barrier, mutexes);
