@@ -27,14 +27,23 @@ struct Options : apps::CommonOptions {
     std::string out;
 };
 
+// Counters of this rank over the second half of the steps, when pages have found their places.
+struct Steady {
+    std::size_t steps = 0;
+    dsm_statistics_t counts = {};
+};
+
 // Gives the field after all steps. The border never changes, so that both fields must hold it.
-const apps::SharedRows &diffuse(const apps::SharedRows &now, const apps::SharedRows &next, std::size_t steps) {
+const apps::SharedRows &diffuse(const apps::SharedRows &now, const apps::SharedRows &next, std::size_t steps,
+                                Steady &steady) {
+    dsm_statistics_t before = {};
     const apps::SharedRows *from = &now;
     const apps::SharedRows *to = &next;
     const std::size_t first = std::max<std::size_t>(now.own().first, 1);
     const std::size_t end = std::min(now.own().end, now.row_count() - 1);
     apps::Progress progress("stencil, step", steps);
     for (std::size_t step = 0; step < steps; ++step) {
+        if (step == steps / 2) { before = apps::statistics_now(); }
         for (std::size_t row = first; row < end; ++row) {
             apps::relax_row(to->row(row), from->row(row - 1), from->row(row), from->row(row + 1), now.width());
         }
@@ -42,6 +51,7 @@ const apps::SharedRows &diffuse(const apps::SharedRows &now, const apps::SharedR
         std::swap(from, to);
         progress.show(step + 1);
     }
+    steady = {steps - steps / 2, apps::difference(apps::statistics_now(), before)};
     return *from;
 }
 
@@ -65,17 +75,19 @@ public:
         }
         dsm::barrier_all();
         const apps::Stopwatch clock;
-        last_ = &diffuse(now_, next_, steps_);
+        last_ = &diffuse(now_, next_, steps_, steady_);
         return clock.seconds();
     }
 
     double run_mpi(apps::MpiStencil &mpi) const { return mpi.run(initial_, steps_); }
     const apps::SharedRows &last() const { return *last_; }
+    const Steady &steady() const { return steady_; }
 
 private:
     std::size_t steps_;
     apps::SharedRows initial_, now_, next_;
     const apps::SharedRows *last_ = nullptr;
+    Steady steady_;
 };
 
 // Exact: all versions do the same operations in the same order on every cell.
@@ -119,6 +131,7 @@ bool run(const Options &options) {
     report["height"] = shape.height;
     report["steps"] = options.steps;
     report["verify"] = options.verify;
+    report["each_step"] = apps::sum_over_ranks(plate.steady().counts, std::max<std::size_t>(plate.steady().steps, 1));
     if (mpi) { report["mpi_step_seconds"] = mpi->step_seconds(); }
     apps::publish_report(report, options,
                          std::to_string(shape.width) + " x " + std::to_string(shape.height) + " cells, " +

@@ -10,36 +10,32 @@
 namespace apps {
 namespace {
 
-// Sums over all ranks.
-Json collect_statistics() {
-    dsm_statistics_t own = {};
-    dsm_get_statistics(&own); // before the collection itself moves pages
-    const std::span<dsm_statistics_t> all =
-        alloc_on_first_rank<dsm_statistics_t>(static_cast<std::size_t>(dsm::size()));
-    all[static_cast<std::size_t>(dsm::rank())] = own;
-    dsm::barrier_all();
-    Json sums = Json::object();
-    if (dsm::rank() != 0) { return sums; }
-    const auto add = [&](const char *name, std::uint64_t dsm_statistics_t::*field) {
-        std::uint64_t sum = 0;
-        for (const dsm_statistics_t &statistics : all) { sum += statistics.*field; }
-        sums[name] = sum;
-    };
-    add("read_faults", &dsm_statistics_t::read_faults);
-    add("write_faults", &dsm_statistics_t::write_faults);
-    add("faults_served_here", &dsm_statistics_t::faults_served_here);
-    add("messages_sent", &dsm_statistics_t::messages_sent);
-    add("messages_received", &dsm_statistics_t::messages_received);
-    add("packets_sent", &dsm_statistics_t::packets_sent);
-    add("bytes_sent", &dsm_statistics_t::bytes_sent);
-    add("pages_sent", &dsm_statistics_t::pages_sent);
-    add("page_copies", &dsm_statistics_t::page_copies);
-    add("invalidations", &dsm_statistics_t::invalidations);
-    add("evictions", &dsm_statistics_t::evictions);
-    add("lock_hand_overs", &dsm_statistics_t::lock_hand_overs);
-    add("wake_ups", &dsm_statistics_t::wake_ups);
-    return sums;
-}
+struct Counter {
+    const char *name;
+    std::uint64_t dsm_statistics_t::*field;
+};
+
+constexpr Counter counters[] = {
+    {"read_faults", &dsm_statistics_t::read_faults},
+    {"write_faults", &dsm_statistics_t::write_faults},
+    {"faults_served_here", &dsm_statistics_t::faults_served_here},
+    {"messages_sent", &dsm_statistics_t::messages_sent},
+    {"messages_received", &dsm_statistics_t::messages_received},
+    {"packets_sent", &dsm_statistics_t::packets_sent},
+    {"bytes_sent", &dsm_statistics_t::bytes_sent},
+    {"pages_sent", &dsm_statistics_t::pages_sent},
+    {"page_copies", &dsm_statistics_t::page_copies},
+    {"invalidations", &dsm_statistics_t::invalidations},
+    {"evictions", &dsm_statistics_t::evictions},
+    {"lock_hand_overs", &dsm_statistics_t::lock_hand_overs},
+    {"wake_ups", &dsm_statistics_t::wake_ups},
+    {"fetches", &dsm_statistics_t::fetches},
+    {"twins", &dsm_statistics_t::twins},
+    {"diffs_sent", &dsm_statistics_t::diffs_sent},
+    {"diff_bytes", &dsm_statistics_t::diff_bytes},
+    {"notices", &dsm_statistics_t::notices},
+    {"homes_moved", &dsm_statistics_t::homes_moved},
+};
 
 Json as_json(std::optional<bool> answer) { return answer ? Json(*answer) : Json(nullptr); }
 
@@ -64,6 +60,33 @@ std::string summary(const Json &report, const std::string &what) {
 }
 
 } // namespace
+
+dsm_statistics_t statistics_now() {
+    dsm_statistics_t now = {};
+    dsm_get_statistics(&now);
+    return now;
+}
+
+dsm_statistics_t difference(const dsm_statistics_t &later, const dsm_statistics_t &earlier) {
+    dsm_statistics_t result = {};
+    for (const Counter &counter : counters) { result.*counter.field = later.*counter.field - earlier.*counter.field; }
+    return result;
+}
+
+Json sum_over_ranks(const dsm_statistics_t &own, std::size_t times) {
+    const std::span<dsm_statistics_t> all =
+        alloc_on_first_rank<dsm_statistics_t>(static_cast<std::size_t>(dsm::size()));
+    all[static_cast<std::size_t>(dsm::rank())] = own;
+    dsm::barrier_all();
+    Json sums = Json::object();
+    if (dsm::rank() != 0) { return sums; }
+    for (const Counter &counter : counters) {
+        std::uint64_t sum = 0;
+        for (const dsm_statistics_t &statistics : all) { sum += statistics.*counter.field; }
+        sums[counter.name] = times == 1 ? Json(sum) : Json(static_cast<double>(sum) / static_cast<double>(times));
+    }
+    return sums;
+}
 
 Timings time_versions(const CommonOptions &options, const std::function<double()> &run_shared,
                       const std::function<double()> &run_mpi) {
@@ -93,7 +116,7 @@ Json make_report(const std::string &program, const CommonOptions &options, const
         report["mpi_verified"] = as_json(verdict.mpi);
         report["ratio"] = median(timings.mpi) / median(timings.shared);
     }
-    report["statistics"] = collect_statistics();
+    report["statistics"] = sum_over_ranks(statistics_now(), 1);
     return report;
 }
 

@@ -26,6 +26,13 @@ struct Timings {
 Timings time_versions(const CommonOptions &options, const std::function<double()> &run_shared,
                       const std::function<double()> &run_mpi);
 
+/// This rank's counters.
+dsm_statistics_t statistics_now();
+/// Of those that count up.
+dsm_statistics_t difference(const dsm_statistics_t &later, const dsm_statistics_t &earlier);
+/// Collective: sums over all ranks, on rank 0, divided by how often something was done.
+Json sum_over_ranks(const dsm_statistics_t &own, std::size_t times);
+
 /// What the checks of the results said; nothing where there was none.
 struct Verdict {
     std::optional<bool> shared;
