@@ -107,7 +107,8 @@ unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool r
     while (const std::size_t bytes = encoder.next({diff, room})) {
         ReleaseMessage part = message;
         part.diff = {diff, bytes};
-        part.is_whole = parts == 0 && encoder.done();
+        part.part = static_cast<std::uint8_t>(parts);
+        part.is_last = encoder.done();
         {
             const std::lock_guard locked(pages_.tables_.shared().lock);
             protocol::add_parts(pages_.tables_.shared().interval, 1);

@@ -15,7 +15,12 @@ void ReleaseStep::on_fault(const ReleaseWish &wish) {
         if (take(ReleaseFlag::Noticed) && state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
         return request();
     }
-    if (wish.access == Access::Write && state_.access != Access::Write) { begin_writing(wish); }
+    if (wish.access != Access::Write || state_.access == Access::Write) { return; }
+    if (is(ReleaseFlag::PutDue)) {
+        if (wish.is_awaited) { set(ReleaseFlag::Wanted); }
+        return;
+    }
+    begin_writing(wish);
 }
 
 /// The frame is readable alone, in every rank, so the copy is of one moment.
@@ -36,13 +41,16 @@ void ReleaseStep::request() {
     set(ReleaseFlag::Fetching);
     ReleaseMessage message = message_of(ReleaseMessageKind::Fetch);
     message.origin = context_.self;
-    message.may_put = !is(ReleaseFlag::Valid) && !is(ReleaseFlag::Twin);
+    const bool is_to_be_written = is(ReleaseFlag::Valid) && is(ReleaseFlag::Wanted);
+    message.may_put = !is(ReleaseFlag::Twin) && !is_to_be_written;
+    if (message.may_put) { set(ReleaseFlag::PutDue); }
     effects_.send(state_.home, message);
 }
 
 void ReleaseStep::on_data(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Fetching), "R3 data finds its fetch", subject());
     clear(ReleaseFlag::Fetching);
+    clear(ReleaseFlag::PutDue);
     effects_.release_kept(); // A Home that comes with a lock waits for this.
     const bool is_killed = take(ReleaseFlag::Killed);
     if (is(ReleaseFlag::Home)) { return; }
@@ -143,9 +151,9 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
 void ReleaseStep::on_flush_ack(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Flushing) && state_.flush_parts > 0, "R4 an acknowledgement finds its flush", subject());
     learn(message);
-    if (--state_.flush_parts != state_.parts_back) { return; }
-    effects_.release_kept();
-    if (state_.flush_parts != 0) { return; } // The others have come back: a Home is on its way.
+    --state_.flush_parts;
+    effects_.release_kept();                 // A Home may have waited for this.
+    if (state_.flush_parts != 0) { return; } // Or the others have come back, and a Home is on its way.
     clear(ReleaseFlag::Flushing);
     if (!is(ReleaseFlag::Home) && asks_again()) { request(); }
 }

@@ -40,6 +40,7 @@ void ReleaseStep::on_early(const ReleaseMessage &message) {
     if (message.kind == ReleaseMessageKind::Fetch) {
         DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a fetch that comes home was sent", subject());
         clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::PutDue);
         clear(ReleaseFlag::Killed);
         return effects_.release_kept();
     }
@@ -90,6 +91,7 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
     if (message.origin == context_.self) { // The home has come here meanwhile: that is the answer.
         DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a fetch that comes home was sent", subject());
         clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::PutDue);
         clear(ReleaseFlag::Killed);
         return;
     }
@@ -105,24 +107,35 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
     effects_.send(message.origin, answer);
 }
 
+/// Counts parts, which come in any order, and with the last of them the whole Flush.
 void ReleaseStep::note_flush(const ReleaseMessage &message) {
+    if (state_.number != message.number || state_.last_writer != message.origin) {
+        state_.number = message.number;
+        state_.parts_seen = 0;
+        state_.parts_total = 0;
+    }
+    ++state_.parts_seen;
+    if (message.is_last) { state_.parts_total = static_cast<std::uint8_t>(message.part + 1); }
+    if (state_.last_writer != message.origin) {
+        state_.last_writer = message.origin;
+        state_.streak = 0;
+    }
+    if (state_.parts_seen != state_.parts_total) { return; }
     if (message.lock != 0 && message.lock == state_.lock) {
         if (state_.lock_streak < protocol_.limits_.bind_streak) { ++state_.lock_streak; }
     } else {
         note_lock(message.lock);
     }
-    if (state_.last_writer != message.origin) {
-        state_.last_writer = message.origin;
-        state_.streak = 0;
-    }
     if (state_.streak < UINT8_MAX) { ++state_.streak; }
 }
 
-bool ReleaseStep::should_move(const ReleaseMessage &message) const {
+/// Never before all parts of a diff are here: the rest would come after the image.
+bool ReleaseStep::should_move() const {
     const ReleaseLimits &limits = protocol_.limits_;
     const bool is_busy =
         state_.pins > 0 || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
-    if (!message.is_whole || is_busy) { return false; }
+    const bool is_whole = state_.parts_total != 0 && state_.parts_seen == state_.parts_total;
+    if (!is_whole || is_busy) { return false; }
     return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
 }
 
@@ -145,7 +158,7 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
     if (take(ReleaseFlag::Zero)) { effects_.install_zeros(Install::Overwrite); }
     effects_.apply(message.diff, is(ReleaseFlag::Twin));
     note_flush(message);
-    if (should_move(message)) {
+    if (should_move()) {
         give_home(message.origin, HomeReason::Flush);
         return false;
     }
@@ -230,6 +243,7 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
     if (message.reason == HomeReason::Fetch) {
         DSM_CHECK(is(ReleaseFlag::Fetching), "R3 a home that answers finds its fetch", subject());
         clear(ReleaseFlag::Fetching);
+        clear(ReleaseFlag::PutDue);
         clear(ReleaseFlag::Killed);
     } else if (is(ReleaseFlag::Fetching)) {
         set(ReleaseFlag::Killed);

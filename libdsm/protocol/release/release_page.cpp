@@ -18,7 +18,7 @@ constexpr FlagName flag_names[] = {
     {ReleaseFlag::Valid, "valid"},     {ReleaseFlag::Stale, "stale"},         {ReleaseFlag::Twin, "twin"},
     {ReleaseFlag::Listed, "listed"},   {ReleaseFlag::MustNotice, "written"},  {ReleaseFlag::Fetching, "fetching"},
     {ReleaseFlag::Killed, "killed"},   {ReleaseFlag::Flushing, "flushing"},   {ReleaseFlag::Wanted, "wanted"},
-    {ReleaseFlag::Noticed, "noticed"}, {ReleaseFlag::Bound, "bound"},
+    {ReleaseFlag::Noticed, "noticed"}, {ReleaseFlag::PutDue, "put due"},      {ReleaseFlag::Bound, "bound"},
 };
 
 } // namespace

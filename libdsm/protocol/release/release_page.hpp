@@ -44,7 +44,8 @@ struct ReleaseMessage {
     Contents contents;    ///< Data, Home
     HomeReason reason;    ///< Home
     bool may_put;         ///< Fetch: the origin's frame may be written before the Data is sent
-    bool is_whole;        ///< Flush: this part is the whole diff
+    bool is_last;         ///< Flush: no part of the diff has a higher number
+    std::uint8_t part;    ///< Flush: number of the part, from 0
     NodeId from;          ///< the node that sent this message
     NodeId origin;        ///< Fetch, Flush: whose it is; Home: the new home
     std::uint16_t sends;  ///< Fetch, Flush: how often it was passed on
@@ -72,6 +73,7 @@ enum class ReleaseFlag : std::uint16_t {
     Wanted = 1 << 12,    ///< a local thread waits for a copy
     Noticed = 1 << 13,   ///< the copy went because of a notice: the next fault counts as a miss
     Bound = 1 << 14,     ///< at the home: written under one lock alone so far
+    PutDue = 1 << 15,    ///< Fetching: the frame may be written at any time, so nobody here may (R9)
 };
 
 /// Zeroed memory is a page that no event has reached yet. Trivially copyable, no pointers, at most 64 bytes.
@@ -86,6 +88,9 @@ struct ReleasePageState {
     std::uint16_t parts_back;  ///< ... and have come back here, where the home is to be
     std::uint16_t refreshes;   ///< notices answered by a Fetch since the last trial without
     Access access;             ///< the most that any rank of the node may have
+    std::uint32_t number;      ///< at the home: interval of last_writer's Flush
+    std::uint8_t parts_seen;   ///< ... parts of it that have come
+    std::uint8_t parts_total;  ///< ... of how many; 0: not known yet
     std::uint8_t streak;       ///< at the home: Flushes of last_writer in a row
     std::uint8_t heat;         ///< write faults, to know pages that are written in every interval
     std::uint8_t unchanged;    ///< comparisons in a row that found nothing

@@ -98,7 +98,9 @@ Install ReleaseProtocol::install_of(const ReleasePageState &state, ReleaseMessag
 }
 
 bool ReleaseProtocol::must_wait(const ReleasePageState &state, const ReleaseMessage &message) const {
-    if (message.kind != ReleaseMessageKind::Home || message.reason != HomeReason::Lock) { return false; }
+    if (message.kind != ReleaseMessageKind::Home) { return false; }
+    if (message.reason == HomeReason::Flush) { return state.flush_parts > 1; } // The other parts are acknowledged.
+    if (message.reason != HomeReason::Lock) { return false; }
     const bool is_fetching = has(state, ReleaseFlag::Fetching) && mutation_ != ReleaseMutation::HomeDuringFetch;
     const bool is_flushing = state.flush_parts != state.parts_back && mutation_ != ReleaseMutation::HomeDuringFlush;
     return is_fetching || is_flushing;

@@ -43,7 +43,7 @@ private:
     void on_early(const ReleaseMessage &message);
     void guard_before_serving();
     void note_flush(const ReleaseMessage &message);
-    bool should_move(const ReleaseMessage &message) const;
+    bool should_move() const;
     bool is_bindable() const;
     CloseOutcome close_home();
     bool close_compared();

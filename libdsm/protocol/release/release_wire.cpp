@@ -10,8 +10,8 @@ namespace {
 
 constexpr unsigned contents_mask = 3;
 constexpr unsigned flag_may_put = 1U << 2;
-constexpr unsigned flag_is_whole = 1U << 3;
-constexpr unsigned flags_known = contents_mask | flag_may_put | flag_is_whole;
+constexpr unsigned flag_is_last = 1U << 3;
+constexpr unsigned flags_known = contents_mask | flag_may_put | flag_is_last;
 
 /// Whether the fields are such as a node of ours sends.
 bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
@@ -19,7 +19,7 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
     const bool has_contents = message.contents != Contents::None;
     const bool is_request = message.kind == ReleaseMessageKind::Fetch || message.kind == ReleaseMessageKind::Flush;
     const bool is_move = message.kind == ReleaseMessageKind::Home;
-    if (message.is_whole && message.kind != ReleaseMessageKind::Flush) { return false; }
+    if ((message.is_last || message.part != 0) && message.kind != ReleaseMessageKind::Flush) { return false; }
     if (is_move != (message.reason != HomeReason::None)) { return false; }
     if (!is_request && message.sends != 0) { return false; }
     const bool is_flush = message.kind == ReleaseMessageKind::Flush;
@@ -43,7 +43,7 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
 
 std::size_t encode(const ReleaseMessage &message, std::span<std::byte> out) noexcept {
     const unsigned flags = static_cast<unsigned>(message.contents) | (message.may_put ? flag_may_put : 0) |
-                           (message.is_whole ? flag_is_whole : 0);
+                           (message.is_last ? flag_is_last : 0);
     put(out, 0, static_cast<unsigned>(message.kind), 1);
     put(out, 1, flags, 1);
     put(out, 2, message.from.value, 2);
@@ -54,6 +54,7 @@ std::size_t encode(const ReleaseMessage &message, std::span<std::byte> out) noex
     put(out, 16, message.page.value, 8);
     put(out, 24, message.lock, 8);
     put(out, 32, static_cast<unsigned>(message.reason), 1);
+    put(out, 33, message.part, 1);
     std::copy(message.diff.begin(), message.diff.end(), out.begin() + release_record_bytes);
     return release_record_bytes + message.diff.size();
 }
@@ -70,7 +71,7 @@ std::optional<ReleaseMessage> decode_release_message(std::span<const std::byte> 
     message.kind = static_cast<ReleaseMessageKind>(get(bytes, 0, 1)); // Checked by is_plausible().
     message.contents = static_cast<Contents>(flags & contents_mask);
     message.may_put = (flags & flag_may_put) != 0;
-    message.is_whole = (flags & flag_is_whole) != 0;
+    message.is_last = (flags & flag_is_last) != 0;
     message.from = NodeId{get_u16(bytes, 2)};
     message.origin = NodeId{get_u16(bytes, 4)};
     message.sends = get_u16(bytes, 6);
@@ -79,6 +80,7 @@ std::optional<ReleaseMessage> decode_release_message(std::span<const std::byte> 
     message.page = PageId{get(bytes, 16, 8)};
     message.lock = get(bytes, 24, 8);
     message.reason = static_cast<HomeReason>(reason);
+    message.part = static_cast<std::uint8_t>(get(bytes, 33, 1));
     message.diff = bytes.subspan(release_record_bytes);
     if (!is_plausible(message, node_count)) { return std::nullopt; }
     return message;

@@ -89,7 +89,8 @@ public:
         for (std::size_t i = 0; i < diff.size(); i += step, ++parts) {
             ReleaseMessage part = message;
             part.diff = std::span(diff).subspan(i, step);
-            part.is_whole = step == diff.size();
+            part.part = static_cast<std::uint8_t>(parts);
+            part.is_last = i + step >= diff.size();
             send(to, part);
         }
         ++world_.counts.own_flushes;

@@ -26,7 +26,7 @@ ReleaseMessage example(ReleaseMessageKind kind) {
         message.contents = Contents::Bytes;
         break;
     case ReleaseMessageKind::Flush:
-        message.is_whole = true;
+        message.is_last = true;
         message.number = 0x87654321;
         message.lock = 0xabcdef0123456789;
         message.diff = diff;
@@ -59,7 +59,7 @@ TEST(ReleaseWire, ThereAndBack) {
         EXPECT_EQ(decoded->contents, message.contents);
         EXPECT_EQ(decoded->reason, message.reason);
         EXPECT_EQ(decoded->may_put, message.may_put);
-        EXPECT_EQ(decoded->is_whole, message.is_whole);
+        EXPECT_EQ(decoded->is_last, message.is_last);
         EXPECT_EQ(decoded->from, message.from);
         EXPECT_EQ(decoded->origin, message.origin);
         EXPECT_EQ(decoded->sends, message.sends);
@@ -88,7 +88,7 @@ TEST(ReleaseWire, WhatNoMessageOfTheKindSaysIsRefused) {
         const bool is_data = kind == ReleaseMessageKind::Data;
         const bool is_fetch = kind == ReleaseMessageKind::Fetch;
         ReleaseMessage bad = good;
-        bad.is_whole = true;
+        bad.is_last = true;
         EXPECT_EQ(again(bad).has_value(), is_flush) << name_of(kind);
         bad = good;
         bad.may_put = true;
