@@ -121,6 +121,14 @@ unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool r
     return parts;
 }
 
+void ReleaseExecutor::claim(NodeId to, const ReleaseMessage &message) {
+    {
+        const std::lock_guard locked(pages_.tables_.shared().lock);
+        protocol::add_parts(pages_.tables_.shared().interval, 1);
+    }
+    send(to, message);
+}
+
 void ReleaseExecutor::apply(std::span<const std::byte> diff, bool has_twin) {
     pages_.coherence_.note_frame(entry_, page_);
     const bool is_well_formed =

@@ -13,6 +13,7 @@ public:
 
     void send(NodeId to, const protocol::ReleaseMessage &message) override;
     unsigned flush(NodeId to, const protocol::ReleaseMessage &message, bool refresh) override;
+    void claim(NodeId to, const protocol::ReleaseMessage &message) override;
     void apply(std::span<const std::byte> diff, bool has_twin) override;
     bool refresh_twin() override;
     void make_twin() override;

@@ -1,6 +1,8 @@
 // A node that is not the home: its copy, its twin, its writes.
 #include "libdsm/protocol/release/release_step.hpp"
 
+#include <bit>
+
 namespace dsm::protocol {
 namespace {
 
@@ -110,6 +112,13 @@ CloseOutcome ReleaseStep::on_close(std::uint32_t interval) {
     return is(ReleaseFlag::Home) ? close_home() : close_copy(interval);
 }
 
+/// A page that is written in every interval with what it holds already: nothing is to be flushed, but it is compared
+/// for ever. So it is flushed as if it had changed, now and then, until its home comes here.
+bool ReleaseStep::claims_home() const {
+    return protocol_.limits_.move_streak != 0 && state_.unchanged > 1 &&
+           std::has_single_bit(unsigned{state_.unchanged});
+}
+
 //   self --Flush (diff)--> home --FlushAck--> self
 CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
     CloseOutcome outcome{take(ReleaseFlag::MustNotice), 0};
@@ -136,11 +145,14 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
         }
     }
     if (is_given_up) { state_.heat = 0; }
-    if (outcome.flush_parts == 0) {
-        state_.unchanged = is_given_up ? std::uint8_t{0} : static_cast<std::uint8_t>(state_.unchanged + 1);
-        return outcome;
+    const bool is_changed = outcome.flush_parts != 0;
+    state_.unchanged = is_changed || is_given_up ? std::uint8_t{0} : static_cast<std::uint8_t>(state_.unchanged + 1);
+    if (!is_changed && stays && claims_home()) {
+        message.is_last = true;
+        effects_.claim(state_.home, message);
+        outcome.flush_parts = 1;
     }
-    state_.unchanged = 0;
+    if (outcome.flush_parts == 0) { return outcome; }
     state_.flush_parts = static_cast<std::uint16_t>(outcome.flush_parts);
     set(ReleaseFlag::Flushing);
     if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::FlushKeepsFetch)) { set(ReleaseFlag::Killed); }

@@ -24,6 +24,8 @@ public:
     /// diff. With `refresh` the twin is as the frame afterwards, from the same read of each byte; else the frame is
     /// write-protected already. Returns the number of parts; 0: nothing differs.
     virtual unsigned flush(NodeId to, const ReleaseMessage &message, bool refresh) = 0;
+    /// Sends a Flush without bytes, as one part.
+    virtual void claim(NodeId to, const ReleaseMessage &message) = 0;
     /// Stores a diff in the frame, and in the twin where there is one.
     virtual void apply(std::span<const std::byte> diff, bool has_twin) = 0;
     /// Whether frame and twin differ; the twin is as the frame afterwards.
@@ -51,7 +53,7 @@ public:
 /// Constants of a job; the same at all nodes but for hot and misses.
 struct ReleaseLimits {
     std::uint8_t hot_faults = 2;     ///< write faults after which a page is compared instead of being protected
-    std::uint8_t unchanged_max = 8;  ///< comparisons in vain after which it is protected again
+    std::uint8_t unchanged_max = 64; ///< comparisons in vain after which it is protected again
     std::uint8_t refresh_misses = 2; ///< misses after which a notice is answered by a Fetch
     std::uint16_t trial_every = 256; ///< notices so answered until one takes the copy, to see whether it is missed
     std::uint8_t move_streak = 2;    ///< Flushes of one node in a row that move the home to it; 0: never

@@ -29,6 +29,7 @@ private:
     bool wants_update();
     void on_data(const ReleaseMessage &message);
     void on_flush_ack(const ReleaseMessage &message);
+    bool claims_home() const;
     void install_zeros(Contents contents);
     CloseOutcome close_copy(std::uint32_t interval);
     void learn(const ReleaseMessage &message);

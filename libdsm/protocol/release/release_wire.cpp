@@ -34,7 +34,7 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
     case ReleaseMessageKind::Home:
         return has_contents && message.diff.empty();
     case ReleaseMessageKind::Flush:
-        return !has_contents && !message.diff.empty();
+        return !has_contents && (!message.diff.empty() || (message.is_last && message.part == 0));
     }
     return false;
 }

@@ -55,6 +55,7 @@ const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
     {"zeros", &ReleaseCounts::zeros},
     {"updates", &ReleaseCounts::updates},
     {"puts", &ReleaseCounts::puts},
+    {"claims", &ReleaseCounts::claims},
     {"notices", &ReleaseCounts::notices},
     {"compared", &ReleaseCounts::compared},
     {"moved_fetch", &ReleaseCounts::moved_fetch},

@@ -96,6 +96,10 @@ public:
         ++world_.counts.own_flushes;
         return parts;
     }
+    void claim(NodeId to, const ReleaseMessage &message) override {
+        ++world_.counts.claims;
+        send(to, message);
+    }
     void apply(std::span<const std::byte> diff, bool has_twin) override {
         if (has_twin != entry_.has_twin) { world_.fail("R5 twin and flag differ" + world_.where(node_, page_)); }
         apply_diff(diff, entry_.frame);

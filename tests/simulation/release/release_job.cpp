@@ -358,6 +358,7 @@ ReleaseCounts ReleaseJob::run() {
     counts_.zeros = seen.zeros;
     counts_.updates = seen.updates;
     counts_.puts = seen.puts;
+    counts_.claims = seen.claims;
     counts_.notices = seen.notices;
     counts_.compared = seen.compared;
     counts_.moved_fetch = seen.moved_fetch;

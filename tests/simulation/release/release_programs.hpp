@@ -8,7 +8,7 @@ namespace dsm::release_test {
 
 struct ReleaseCounts {
     std::uint64_t steps, messages, reads, writes, hand_overs, tokens, barriers, flags, pins, evictions, hints, fetches,
-        datas, flushes, flush_acks, homes, passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts,
+        datas, flushes, flush_acks, homes, passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, claims,
         notices, compared, moved_fetch, moved_flush, moved_lock, intervals, own_flushes, returned;
 };
 

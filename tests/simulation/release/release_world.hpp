@@ -113,8 +113,8 @@ struct Node {
 /// What a world counts, to see that what should happen does happen.
 struct WorldCounts {
     std::array<std::uint64_t, 6> messages; ///< by kind
-    std::uint64_t passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, notices, compared, moved_fetch,
-        moved_flush, moved_lock, intervals, own_flushes, given_up, returned;
+    std::uint64_t passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, claims, notices, compared,
+        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned;
 };
 
 class ReleaseWorld {
