@@ -19,7 +19,9 @@ constexpr std::size_t wire_bytes_max = protocol::release_record_bytes;
 /// Left in a record for the notices that go with a home.
 constexpr std::size_t notices_room = 1024;
 
-alignas(64) constexpr std::byte zero_page[page_bytes]{};
+alignas(64) std::byte zero_page[page_bytes]{}; // Never written.
+/// A page that fits so many bytes as a diff from zeros goes packed: with its message in one packet of shared memory.
+constexpr std::size_t packed_bytes_max = 2048;
 
 } // namespace
 
@@ -85,7 +87,19 @@ void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
     send_parts(agent, message);
 }
 
+bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
+    std::byte packed[packed_bytes_max];
+    protocol::DiffEncoder encoder(sent_bytes(), zero_page, protocol::RefreshTwin::No);
+    const std::size_t bytes = encoder.next(packed);
+    if (!encoder.done()) { return false; }
+    ReleaseRecordHead whole = head();
+    whole.is_packed = 1;
+    post(agent, whole, message, {packed, bytes});
+    return true;
+}
+
 void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
+    if (send_packed(agent, message)) { return; }
     const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
     const std::size_t kept_free = message.reason == protocol::HomeReason::Lock ? notices_room : 0;
     const std::size_t part_max = record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes - kept_free;
@@ -166,6 +180,12 @@ void ReleaseExecutor::install(Install how, std::size_t offset, std::span<const s
         protocol::merge(frame(), twin(), bytes, offset);
         return;
     }
+}
+
+/// A whole page that has come packed.
+void ReleaseExecutor::unpack(std::span<const std::byte> packed, std::byte *page) {
+    std::memset(page, 0, page_bytes);
+    DSM_CHECK(protocol::apply_diff(packed, page), "P9 a diff lies in its page", packed.size());
 }
 
 void ReleaseExecutor::install_zeros(Install how) {

@@ -31,9 +31,12 @@ public:
     /// A part of a page's bytes that has come.
     void install(protocol::Install how, std::size_t offset, std::span<const std::byte> bytes);
 
+    static void unpack(std::span<const std::byte> packed, std::byte *page);
+
 private:
     ReleaseRecordHead head() const;
     void send_page(NodeId to, const protocol::ReleaseMessage &message);
+    bool send_packed(Rank agent, const protocol::ReleaseMessage &message);
     void send_parts(Rank agent, const protocol::ReleaseMessage &message);
     void post(Rank agent, ReleaseRecordHead head, const protocol::ReleaseMessage &message,
               std::span<const std::byte> part);

@@ -158,14 +158,21 @@ ReleaseRecord ReleasePages::decoded(std::span<const std::byte> bytes) const {
 /// Returns how many parts of this node's diffs it acknowledges. So does everything below.
 unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry) {
     if (!coherence_.adopt(entry, record.message.page, record.attributes)) { return take_late(record, entry); }
-    const bool has_part = !record.part.empty();
+    const bool has_part = !record.part.empty() || record.head.is_packed != 0;
     if (has_part && record.message.kind == ReleaseMessageKind::Home) { // Its bytes are used together.
         homes_.keep(record.message.page, bytes);
         return is_complete(record, entry) ? use_home(record.message.page, entry) : 0;
     }
     ReleaseExecutor effects(*this, entry, record.message.page, true);
     if (has_part) {
-        effects.install(protocol_.install_of(entry.release, record.message.kind), record.head.part_offset, record.part);
+        const auto how = protocol_.install_of(entry.release, record.message.kind);
+        if (record.head.is_packed != 0) {
+            std::byte page[page_bytes];
+            ReleaseExecutor::unpack(record.part, page);
+            effects.install(how, 0, page);
+        } else {
+            effects.install(how, record.head.part_offset, record.part);
+        }
         if (!is_complete(record, entry)) { return 0; }
     }
     return step(record.message, entry, effects);
@@ -188,7 +195,11 @@ unsigned ReleasePages::use_home(PageId page, PageEntry &entry) {
     protocol::ReleaseMessage message{};
     homes_.for_each(page, [&](std::span<const std::byte> bytes) {
         const ReleaseRecord part = decoded(bytes);
-        std::memcpy(image + part.head.part_offset, part.part.data(), part.part.size());
+        if (part.head.is_packed != 0) {
+            ReleaseExecutor::unpack(part.part, image);
+        } else {
+            std::memcpy(image + part.head.part_offset, part.part.data(), part.part.size());
+        }
         message = part.message;
     });
     if (protocol_.must_wait(entry.release, message)) { return 0; }
@@ -218,7 +229,7 @@ unsigned ReleasePages::give_kept(PageId page, PageEntry &entry) {
 /// Counts a part of a page, and tells whether it was the last. Parts of a Data and of a Home may be under way at once.
 /// Those of a Home are counted beyond the end of the allocation, since the last of them acknowledges a diff.
 bool ReleasePages::is_complete(const ReleaseRecord &record, PageEntry &entry) {
-    const std::size_t bytes = record.part.size();
+    const std::size_t bytes = record.head.is_packed != 0 ? page_bytes : record.part.size();
     if (record.message.kind != ReleaseMessageKind::Home) {
         entry.bulk_received = static_cast<std::uint32_t>((entry.bulk_received + bytes) % page_bytes);
         return entry.bulk_received == 0;
@@ -246,7 +257,7 @@ unsigned ReleasePages::take_late(const ReleaseRecord &record, PageEntry &entry) 
     case ReleaseMessageKind::FlushAck:
         return 1;
     case ReleaseMessageKind::Home:
-        if (!record.part.empty() && !is_complete(record, entry)) { return 0; }
+        if ((!record.part.empty() || record.head.is_packed != 0) && !is_complete(record, entry)) { return 0; }
         while (homes_.count_of(message.page) != 0) { homes_.take(message.page); }
         return message.reason == protocol::HomeReason::Flush ? 1 : 0;
     case ReleaseMessageKind::Flush:

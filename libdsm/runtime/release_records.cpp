@@ -23,9 +23,9 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
     record.message = *message;
     record.part = behind.subspan(head.wire_bytes);
     const bool has_bytes = message->contents == protocol::Contents::Bytes && head.in_place == 0;
-    const bool fits =
-        has_bytes ? !record.part.empty() && head.part_offset + record.part.size() <= page_bytes : record.part.empty();
-    if (!fits || head.in_place > 1) { return std::nullopt; }
+    const bool is_part = !record.part.empty() && head.part_offset + record.part.size() <= page_bytes;
+    const bool fits = has_bytes ? is_part || head.is_packed != 0 : record.part.empty() && head.is_packed == 0;
+    if (!fits || head.in_place > 1 || head.is_packed > 1) { return std::nullopt; }
     return record;
 }
 

@@ -12,12 +12,12 @@
 namespace dsm::rt {
 
 /// Followed by `wire_bytes` of an encoded ReleaseMessage, then by bytes of the page from `part_offset`. A page comes in
-/// one part or several, in any order, each with the whole message.
+/// one part or several, in any order, each with the whole message; a page that is mostly zeros in one, packed.
 struct ReleaseRecordHead {
     Service service;
     PageOrigin origin;
-    std::uint8_t in_place; ///< the page was put into the frame before this record was sent
-    std::uint8_t reserved;
+    std::uint8_t in_place;  ///< the page was put into the frame before this record was sent
+    std::uint8_t is_packed; ///< the part is the whole page, as its diff from zeros
     std::uint32_t generation;
     NodeId home; ///< as the allocation says; the protocol's own hint is in its messages
     std::uint16_t wire_bytes;

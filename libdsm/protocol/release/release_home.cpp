@@ -132,11 +132,24 @@ void ReleaseStep::note_flush(const ReleaseMessage &message) {
 /// Never before all parts of a diff are here: the rest would come after the image.
 bool ReleaseStep::should_move() const {
     const ReleaseLimits &limits = protocol_.limits_;
-    const bool is_busy =
-        state_.pins > 0 || is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
+    const bool is_busy = state_.pins > 0 || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
     const bool is_whole = state_.parts_total != 0 && state_.parts_seen == state_.parts_total;
     if (!is_whole || is_busy) { return false; }
     return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
+}
+
+/// A page that is to move and has a twin: nobody writes it from now on. False: somebody did, and it must be noticed
+/// here.
+bool ReleaseStep::give_up_twin() {
+    if (!is(ReleaseFlag::Twin)) { return true; }
+    lower(Access::Read);
+    if (effects_.refresh_twin()) {
+        set(ReleaseFlag::MustNotice);
+        return false;
+    }
+    clear(ReleaseFlag::Twin); // Still listed, with nothing to notice.
+    effects_.drop_twin();
+    return true;
 }
 
 /// Whether the page has been written under one lock alone for long enough to travel with it.
@@ -158,7 +171,7 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
     if (take(ReleaseFlag::Zero)) { effects_.install_zeros(Install::Overwrite); }
     effects_.apply(message.diff, is(ReleaseFlag::Twin));
     note_flush(message);
-    if (should_move()) {
+    if (should_move() && give_up_twin()) {
         give_home(message.origin, HomeReason::Flush);
         return false;
     }
@@ -212,7 +225,8 @@ bool ReleaseStep::close_compared() {
 /// that there is now is old once the notice is known that the new home has given or got before it writes. After a Flush
 /// that is its own, of the interval which ends with this very answer; with a lock, those that came with the token.
 void ReleaseStep::give_home(NodeId to, HomeReason reason) {
-    DSM_CHECK(!is(ReleaseFlag::Listed) && state_.pins == 0, "R1 a home that moves owes no notice", subject());
+    const bool owes_notice = is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice);
+    DSM_CHECK(!owes_notice && state_.pins == 0, "R1 a home that moves owes no notice", subject());
     const bool keeps_copy = reason == HomeReason::Flush && state_.access != Access::None;
     lower(keeps_copy ? Access::Read : Access::None);
     const bool is_zero = take(ReleaseFlag::Zero);
@@ -259,6 +273,7 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
     clear(ReleaseFlag::Noticed);
     clear(ReleaseFlag::Wanted);
     if (message.contents == Contents::Zero && !is(ReleaseFlag::Twin)) { set(ReleaseFlag::Zero); }
+    if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); } // Nobody has a copy that what is written here makes old.
     state_.epoch = message.epoch;
     state_.home = context_.self;
     state_.last_writer = context_.self;
@@ -275,7 +290,7 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
 /// The token of the lock to which the page is bound leaves. Its interval has been closed and published before.
 bool ReleaseStep::on_token(NodeId to) {
     const bool goes = is(ReleaseFlag::Home) && is(ReleaseFlag::Bound) && state_.pins == 0 && !is(ReleaseFlag::Twin) &&
-                      !is(ReleaseFlag::Listed) && !is(ReleaseFlag::Flushing);
+                      !is(ReleaseFlag::MustNotice) && !is(ReleaseFlag::Flushing);
     if (goes) { give_home(to, HomeReason::Lock); }
     return goes;
 }

@@ -45,6 +45,7 @@ private:
     void guard_before_serving();
     void note_flush(const ReleaseMessage &message);
     bool should_move() const;
+    bool give_up_twin();
     bool is_bindable() const;
     CloseOutcome close_home();
     bool close_compared();
