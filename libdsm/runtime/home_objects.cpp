@@ -2,6 +2,7 @@
 #include "libdsm/runtime/home_objects.hpp"
 
 #include "libdsm/runtime/held_reads.hpp"
+#include "libdsm/runtime/release_node.hpp"
 #include "libdsm/sync/once.hpp"
 
 #include <cerrno>
@@ -133,7 +134,10 @@ int HomeObjects::latch_arrive_and_wait(LockId id, const Birth &birth) {
 
 int HomeObjects::once_begin(LockId id, bool &runs) {
     runs = false;
-    if (sync::is_known_done(table_.find(SyncKind::Once, id).states.once)) { return 0; }
+    if (sync::is_known_done(table_.find(SyncKind::Once, id).states.once)) {
+        acquired(node_); // What tells of the end may have come a moment ago.
+        return 0;
+    }
     const Result result = ask({.object = Object::Once, .operation = Operation::Begin, .id = id}).result;
     runs = result == Result::Run;
     if (result == Result::Granted) { note_once_done(id); }

@@ -2,6 +2,7 @@
 #include "libdsm/runtime/shared_memory.hpp"
 
 #include "libdsm/base/check.hpp"
+#include "libdsm/runtime/release_node.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -60,7 +61,15 @@ void SharedMemory::finish() {
 
 BlockResult SharedMemory::allocate(std::size_t bytes) { return allocate_aligned(memory::block_granule_bytes, bytes); }
 
+/// A block that another node freed holds what was written there. Of release memory that may still be on its way, and is
+/// to come before the block is written anew: a store that changes nothing here would not hold against it.
 BlockResult SharedMemory::allocate_aligned(std::size_t alignment, std::size_t bytes) {
+    const BlockResult result = find_block(alignment, bytes);
+    acquired(node_);
+    return result;
+}
+
+BlockResult SharedMemory::find_block(std::size_t alignment, std::size_t bytes) {
     if (!std::has_single_bit(alignment)) { return {nullptr, EINVAL}; }
     if (const auto size_class = memory::small_class_for(alignment, bytes)) { return allocate_small(*size_class); }
     for (bool may_grow = true;;) {
@@ -256,6 +265,7 @@ BlockResult SharedMemory::allocate_collectively(const CollectiveRequest &request
     if (kind_ == memory::MemoryKind::Release) { wanted.memory = static_cast<std::uint32_t>(kind_); }
     const Rank first = node_.topology->first_rank_of(node_.topology->self_node());
     const auto answer = calls_.call<SpanAnswer>(first, CallKind::CollectiveAllocate, wanted);
+    acquired(node_);
     if (answer.error != 0) { return {nullptr, answer.error}; }
     node_.spans->insert(answer.record);
     return {node_.address_of(memory::offset_of(answer.record.first)), 0};

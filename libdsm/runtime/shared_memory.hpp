@@ -78,6 +78,7 @@ private:
         std::uint32_t reserved;
         std::uint64_t bytes;
     };
+    BlockResult find_block(std::size_t alignment, std::size_t bytes);
     BlockResult allocate_small(memory::SizeClass size_class);
     SpanAnswer allocate_span(const memory::SpanAttributes &attributes, std::uint32_t alignment_chunks);
     BlockResult allocate_big(std::size_t alignment, std::size_t bytes);
