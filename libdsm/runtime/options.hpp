@@ -26,7 +26,7 @@ struct Options {
     std::size_t cache_bytes = 0;                      ///< frames of a node; 0: chosen from the host's memory
     double timeout_s = 60;                            ///< a peer's silence that ends the job; 0: never
     CoreChoice core = CoreChoice::none;
-    memory::MemoryKind memory = memory::MemoryKind::Sequential; ///< of all allocations that do not ask for another
+    memory::MemoryKind memory = memory::MemoryKind::Sequential; ///< of what asks for none; Release: of all but files
     bool adapts = true;                                         ///< release memory learns from how its pages are used
     int tree_above_nodes = 32;                                  ///< in jobs of more nodes reads climb a tree
     std::string trace_file;                                     ///< ".RANK" is added; empty: no trace

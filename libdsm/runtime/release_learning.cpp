@@ -49,7 +49,7 @@ CarriedRecord ReleaseNode::decoded(std::span<const std::byte> bytes) const {
     return *record;
 }
 
-/// Rule 5: first the copies go, then it is known that they had to.
+/// N2: first the copies go, then it is known that they had to.
 void ReleaseNode::drop_copies(const protocol::EnvelopePart &part) {
     ReleaseShared &shared = tables_.shared();
     part.for_each([&](const protocol::NoticeRun &run) {

@@ -189,7 +189,7 @@ unsigned ReleasePages::step(const protocol::ReleaseMessage &message, PageEntry &
     return acknowledges ? 1 : 0;
 }
 
-/// All of a Home has come. It may have to wait; diffs of this node that came home before it are part of it (rule 16).
+/// All of a Home has come. It may have to wait; diffs of this node that came home before it are part of it (R13).
 unsigned ReleasePages::use_home(PageId page, PageEntry &entry) {
     std::byte image[page_bytes];
     protocol::ReleaseMessage message{};

@@ -21,7 +21,8 @@ extern "C" {
 /**
  * What this node has written so far, and what it has learned of others' writes, is seen by every thread that calls
  * dsm_acquire() after this call has returned. Any thread; blocks for messages (a round trip to the homes of the pages
- * written, and one to rank 0). With a range: at least what was written there.
+ * written, and one to rank 0); with one node it is a fence of the processor alone. With a range: at least what was
+ * written there; today all of it.
  * @param address the range, in bytes; NULL and 0 for all shared memory.
  * @return 0; EPERM; EINVAL: the range is not shared memory.
  */
@@ -29,7 +30,8 @@ DSM_API int dsm_release(const void *address, size_t bytes);
 
 /**
  * Reads that follow see what was written before any dsm_release() that has returned by now. Any thread; blocks for a
- * round trip to rank 0. With a range: at least reads of that range.
+ * round trip to rank 0, and before that for the writes of this node, since the question releases as well. With a range:
+ * at least reads of that range; today all of them.
  * @return 0; EPERM; EINVAL.
  */
 DSM_API int dsm_acquire(const void *address, size_t bytes);

@@ -82,15 +82,22 @@ typedef enum dsm_homes {
 /** How an allocation is kept coherent. */
 typedef enum dsm_memory {
     DSM_SEQUENTIAL = 0, /**< sequentially consistent: every program that works on one machine works */
-    DSM_RELEASE         /**< release consistent; not there yet: dsm_alloc gives ENOTSUP */
+    /**
+     * Release consistent: a program without data races sees what it would see on one machine; libdsm's own
+     * synchronisation and the fences of <dsm/fence.h> order it, std::atomic does not. Many nodes may write one page at
+     * the same time. After Zhou, Iftode and Li (1996).
+     */
+    DSM_RELEASE
 } dsm_memory_t;
 
 /** Attributes of dsm_alloc(). Start from DSM_ALLOC_ATTR_INITIALIZER. */
 typedef struct dsm_alloc_attr {
     dsm_homes_t homes;
-    int home_rank;     /**< for DSM_HOMES_ONE: 0 <= home_rank < dsm_size() */
-    size_t block_size; /**< unit of coherence in bytes: a power of two from 4096 to 2 MiB; 0 stands for 4096 */
-    dsm_memory_t memory;
+    int home_rank; /**< for DSM_HOMES_ONE: 0 <= home_rank < dsm_size() */
+    /** Unit of coherence in bytes: a power of two from 4096 to 2 MiB; 0 stands for 4096. Release memory: unit of homes,
+        while coherence is by 4096 bytes. */
+    size_t block_size;
+    dsm_memory_t memory; /**< DSM_MEMORY=release makes all of it DSM_RELEASE */
 } dsm_alloc_attr_t;
 
 #define DSM_ALLOC_ATTR_INITIALIZER                                                                                     \
@@ -100,13 +107,14 @@ typedef struct dsm_alloc_attr {
  * Allocates zeroed shared memory with attributes. Collective, blocking; every rank gets the same address, a multiple
  * of the block size (and of 4096). Freed with one dsm_free() by one rank.
  * @param attr NULL for the defaults.
- * @return NULL with errno ENOMEM, EINVAL (attributes out of range or different between ranks) or ENOTSUP, on all ranks.
+ * @return NULL with errno ENOMEM or EINVAL (attributes out of range or different between ranks), on all ranks.
  */
 DSM_API void *dsm_alloc(size_t bytes, const dsm_alloc_attr_t *attr);
 
 /**
  * The home of the page at an address: the rank of the home node that receives the messages about the page. With
- * DSM_HOMES_FIRST_TOUCH and a page that nobody has touched, the rank that would hand it out. May block for a message.
+ * DSM_HOMES_FIRST_TOUCH and a page that nobody has touched, the rank that would hand it out. Of release memory, whose
+ * homes move, where the home was at first. May block for a message.
  * @return a rank; -1 when the address is in no allocation.
  */
 DSM_API int dsm_home(const void *address);

@@ -20,10 +20,17 @@
 
 namespace dsm {
 
-/** Attributes of alloc_array(): dsm_alloc_attr_t with its defaults filled in. */
+/** Attributes of alloc_array(): dsm_alloc_attr_t with its defaults filled in, and with the kind of memory if given. */
 struct alloc_attr : dsm_alloc_attr_t {
-    alloc_attr() : dsm_alloc_attr_t DSM_ALLOC_ATTR_INITIALIZER {}
+    constexpr alloc_attr() noexcept : dsm_alloc_attr_t DSM_ALLOC_ATTR_INITIALIZER {}
+    constexpr explicit alloc_attr(dsm_memory_t kind) noexcept : alloc_attr() { memory = kind; }
 };
+
+/**
+ * Ready attributes for release-consistent memory: alloc_array<double>(count, dsm::release). For other homes or blocks
+ * start from a copy of it.
+ */
+inline constexpr alloc_attr release{DSM_RELEASE};
 
 /**
  * Collective: an array of count zeroed elements at the same address in every rank. Zeroed memory must be a valid T: its

@@ -34,7 +34,7 @@ void ReleaseStep::write_at_home(const ReleaseWish &wish) {
 
 /// What comes before the Home. A message of this node's own has found no home that could answer it, since this node is
 /// to be the one: the Fetch is not needed, and the Flush is counted when the Home has come, in whose image it is by
-/// then (rule 16). When all are back that were under way, a Home that waited for them need not wait any more.
+/// then (R13). When all are back that were under way, a Home that waited for them need not wait any more.
 void ReleaseStep::on_early(const ReleaseMessage &message) {
     if (message.origin != context_.self) { return effects_.keep(message); }
     if (message.kind == ReleaseMessageKind::Fetch) {
@@ -66,7 +66,7 @@ bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
     return true;
 }
 
-/// Rule 9: before the bytes are read, either nobody writes, or what is written from now on will be found. Where there
+/// R6: before the bytes are read, either nobody writes, or what is written from now on will be found. Where there
 /// is a twin it is what is sent, and what differs now is noticed whatever comes later: a byte that is written, served
 /// and written back would look as if nothing had happened.
 void ReleaseStep::guard_before_serving() {

@@ -4,7 +4,7 @@
 // Zwaenepoel 1991): the home's frame is authoritative; other nodes hold copies, write to them beside a twin, and send
 // what differs to the home when their interval ends. Ours: a home's own writes are noticed only while somebody holds a
 // copy, homes move along epochs, and what is written or read again and again is compared and fetched anew without a
-// fault. Invariants R1 to R12: docs/release.md.
+// fault. Invariants R1 to R13: docs/release.md.
 #pragma once
 
 #include "libdsm/base/access.hpp"
@@ -72,7 +72,7 @@ enum class ReleaseFlag : std::uint16_t {
     Flushing = 1 << 11,  ///< a Flush is under way (R4)
     Wanted = 1 << 12,    ///< a local thread waits for a copy
     Noticed = 1 << 13,   ///< the copy went because of a notice: the next fault counts as a miss
-    Bound = 1 << 14,     ///< at the home: written under one lock alone so far
+    Bound = 1 << 14,     ///< at the home: written under one lock alone so far (R13)
     PutDue = 1 << 15,    ///< Fetching: the frame may be written at any time, so nobody here may (R9)
 };
 
@@ -96,7 +96,7 @@ struct ReleasePageState {
     std::uint8_t unchanged;    ///< comparisons in a row that found nothing
     std::uint8_t misses;       ///< faults on copies that a notice had taken
     std::uint8_t trials;       ///< how often a trial was made
-    std::uint8_t pins;         ///< holders of a pin
+    std::uint8_t pins;         ///< holders of a pin (R12)
     std::uint8_t lock_streak;  ///< at the home: intervals in a row in which somebody wrote under `lock` alone
 };
 static_assert(std::is_trivially_copyable_v<ReleasePageState> && sizeof(ReleasePageState) <= 64);

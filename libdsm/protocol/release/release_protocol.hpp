@@ -78,8 +78,8 @@ enum class ReleaseMutation : std::uint8_t {
     EarlyFetchLost,     ///< R2: what comes before the Home is served as if it were there
     StaleIsDone,        ///< R8: an update counts as done when it is asked for
     ServeForgetsWrites, ///< R6: what was written before a Fetch is served, and is written back after it, is not noticed
-    HomeDuringFetch,    ///< rule 16: a Home with a lock does not wait for a Fetch, whose bytes may be put late
-    HomeDuringFlush,    ///< rule 16: ... nor for a Flush
+    HomeDuringFetch,    ///< R13: a Home with a lock does not wait for a Fetch, whose bytes may be put late
+    HomeDuringFlush,    ///< R13: ... nor for a Flush
 };
 
 /// What a thread wants.
@@ -106,8 +106,8 @@ public:
     /// The bytes of a Data or Home that are on their way or come now: what to do with them. For each part anew.
     [[nodiscard]] Install install_of(const ReleasePageState &state, ReleaseMessageKind kind) const;
     /// Whether a Home must wait for a Flush or a Fetch of this node: keep its records, none of whose bytes may be used
-    /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them (rule
-    /// 16).
+    /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them
+    /// (R13).
     [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const;
     /// Of a Data or Home: all bytes have come; those of a Home are used together, in this step. Returns whether a Flush
     /// of this node has been acknowledged thereby.

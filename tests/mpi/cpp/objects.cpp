@@ -75,6 +75,30 @@ void test_arrays(Shared &shared) {
     DSM_REQUIRE_EQUAL(private_owner.size(), 0);
 }
 
+static_assert(dsm::release.memory == DSM_RELEASE && dsm::release.homes == dsm::alloc_attr().homes);
+
+/// Every rank writes its element of one page at the same time as all others.
+void test_release_arrays() {
+    dsm::alloc_attr attr = dsm::release;
+    attr.homes = DSM_HOMES_BLOCK;
+    const auto ranks = static_cast<std::size_t>(dsm::size());
+    const std::span<long> first = dsm::alloc_array<long>(ranks, dsm::release);
+    const std::span<long> second = dsm::alloc_array<long>(ranks, attr);
+    const auto rank = static_cast<std::size_t>(dsm::rank());
+    first[rank] = dsm::rank() + 1;
+    second[rank] = first[rank] * 10;
+    dsm::barrier_all();
+    for (std::size_t i = 0; i < ranks; ++i) {
+        DSM_REQUIRE_EQUAL(first[i], static_cast<long>(i + 1));
+        DSM_REQUIRE_EQUAL(second[i], static_cast<long>(i + 1) * 10);
+    }
+    dsm::barrier_all();
+    if (dsm::rank() == 0) {
+        dsm_free(first.data());
+        dsm_free(second.data());
+    }
+}
+
 } // namespace
 
 int main() {
@@ -87,6 +111,7 @@ int main() {
     Shared &shared = dsm::alloc_array<Shared>(1)[0];
     test_objects(shared);
     test_arrays(shared);
+    test_release_arrays();
     dsm::barrier_all();
     if (dsm::rank() == 0) { std::puts("objects: passed"); }
     return 0;

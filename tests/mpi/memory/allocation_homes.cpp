@@ -100,14 +100,25 @@ void test_refused() {
     require_refused(100, attr, EINVAL);
     attr.home_rank = -1;
     require_refused(100, attr, EINVAL);
-    attr = good;
-    attr.memory = DSM_RELEASE;
-    require_refused(100, attr, ENOTSUP);
     require_refused(0, good, EINVAL);
     if (dsm_size() > 1) { require_refused(100 + static_cast<std::size_t>(dsm_rank()), good, EINVAL); }
     int outside = 0;
     DSM_REQUIRE_EQUAL(dsm_home(&outside), -1);
     DSM_REQUIRE_EQUAL(dsm_home(nullptr), -1);
+}
+
+void test_release_memory() {
+    dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;
+    attr.memory = DSM_RELEASE;
+    auto *values = static_cast<int *>(dsm_alloc(100 * sizeof(int), &attr));
+    DSM_REQUIRE(values != nullptr);
+    DSM_REQUIRE_EQUAL(values[99], 0);
+    dsm_barrier_all();
+    if (dsm_rank() == 0) { values[99] = 7; }
+    dsm_barrier_all();
+    DSM_REQUIRE_EQUAL(values[99], 7);
+    dsm_barrier_all();
+    if (dsm_rank() == 0) { dsm_free(values); }
 }
 
 } // namespace
@@ -122,5 +133,6 @@ void test_homes_and_blocks() {
         }
     }
     test_refused();
+    test_release_memory();
     dsm_barrier_all();
 }

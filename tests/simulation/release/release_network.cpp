@@ -136,7 +136,7 @@ void ReleaseWorld::treat(unsigned node, unsigned page, Install how, const Bytes 
     }
 }
 
-/// Rule 16: what this node has flushed, and has come back since the home is to be here, goes into the image.
+/// R13: what this node has flushed, and has come back since the home is to be here, goes into the image.
 void ReleaseWorld::patch_home(unsigned node, unsigned page, Packet &home) {
     const auto look = [&](const Packet &packet) {
         const auto message = protocol::decode_release_message(packet.record, options_->nodes);

@@ -62,6 +62,8 @@ TEST_F(OptionsTest, NothingSetGivesTheDefaults) {
     EXPECT_EQ(result.options.timeout_s, 60);
     EXPECT_EQ(result.options.log, log_levels_of(LogLevel::warn));
     EXPECT_EQ(result.options.core, CoreChoice::none);
+    EXPECT_EQ(result.options.memory, memory::MemoryKind::Sequential);
+    EXPECT_TRUE(result.options.adapts);
     EXPECT_TRUE(result.unknown_names.empty());
 }
 
@@ -78,6 +80,10 @@ TEST_F(OptionsTest, WordsAreTakenAsTheyStand) {
     EXPECT_EQ(good("DSM_PROGRESS", "event").progress, ProgressChoice::event);
     EXPECT_EQ(good("DSM_CORE", "none").core, CoreChoice::none);
     EXPECT_EQ(good("DSM_CORE", "present").core, CoreChoice::present);
+    EXPECT_EQ(good("DSM_MEMORY", "sequential").memory, memory::MemoryKind::Sequential);
+    EXPECT_EQ(good("DSM_MEMORY", "release").memory, memory::MemoryKind::Release);
+    EXPECT_TRUE(good("DSM_ADAPT", "on").adapts);
+    EXPECT_FALSE(good("DSM_ADAPT", "off").adapts);
     EXPECT_EQ(good("DSM_LOG", "error").log, log_levels_of(LogLevel::error));
     EXPECT_EQ(good("DSM_LOG", "warn").log, log_levels_of(LogLevel::warn));
     EXPECT_EQ(good("DSM_LOG", "info").log, log_levels_of(LogLevel::info));
@@ -85,12 +91,15 @@ TEST_F(OptionsTest, WordsAreTakenAsTheyStand) {
 }
 
 TEST_F(OptionsTest, OtherWordsAreRefused) {
-    for (const char *name : {"DSM_FAULT", "DSM_BULK", "DSM_PROGRESS", "DSM_CORE", "DSM_LOG"}) {
+    for (const char *name :
+         {"DSM_FAULT", "DSM_BULK", "DSM_PROGRESS", "DSM_CORE", "DSM_MEMORY", "DSM_ADAPT", "DSM_LOG"}) {
         for (const char *value : {"", " ", "AUTO", "autos", "aut", "auto ", "0"}) { expect_bad(name, value, "|"); }
     }
     expect_bad("DSM_FAULT", "sigsegv", "auto|userfaultfd|mprotect");
     expect_bad("DSM_BULK", "ucx", "auto|direct|rma|am");
     expect_bad("DSM_PROGRESS", "thread", "auto|poll|event");
+    expect_bad("DSM_MEMORY", "lazy", "sequential|release");
+    expect_bad("DSM_ADAPT", "1", "on|off");
     expect_bad("DSM_LOG", "2", "error|warn|info|debug");
 }
 
