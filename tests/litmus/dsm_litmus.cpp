@@ -3,6 +3,7 @@
 //   dsm_litmus reference|explore|simulate|bugs [--files PATH] [--test NAME]... [--threads-max N]
 //              [--placement page|pages|shifted] [--start cold|shared|away] [--evictions K] [--slow-wakes K]
 //              [--states-max S] [--seed S] [--seeds N] [--bug NAME] [--reader-tree] [--outcomes]
+//   with [--memory release] [--manner stay|move|bind|eager|touch] [--fine]
 #include "tests/litmus/files.hpp"
 #include "tests/litmus/runners.hpp"
 
@@ -22,7 +23,8 @@ constexpr std::uint64_t counts_max = 100; ///< a state has a byte for each
                  "dsm_litmus reference|explore|simulate|bugs [--files PATH] [--test NAME]... [--threads-max N]\n"
                  "           [--placement page|pages|shifted] [--start cold|shared|away] [--evictions K]\n"
                  "           [--slow-wakes K] [--states-max S] [--seed S] [--seeds N] [--bug NAME]\n"
-                 "           [--reader-tree] [--outcomes]\n");
+                 "           [--reader-tree] [--outcomes] [--memory sequential|release]\n"
+                 "           [--manner stay|move|bind|eager|touch] [--fine]\n");
     std::exit(exit_usage);
 }
 
@@ -74,6 +76,10 @@ void take_text(Arguments &arguments, const std::string &name, const std::string 
         arguments.choice.placement = named<Placement>(value, model_placements);
     } else if (name == "--start") {
         arguments.choice.start = named<Start>(value, all_starts);
+    } else if (name == "--memory") {
+        arguments.choice.memory = named<Memory>(value, all_memories);
+    } else if (name == "--manner") {
+        arguments.choice.manner = named<Manner>(value, all_manners);
     } else if (name == "--bug") {
         arguments.bug = value;
     } else {
@@ -89,6 +95,8 @@ Arguments parse_arguments(int argc, char **argv) {
         const std::string name = argv[i];
         if (name == "--outcomes") {
             arguments.lists_outcomes = true;
+        } else if (name == "--fine") {
+            arguments.choice.is_fine = true;
         } else if (name == "--reader-tree") {
             arguments.choice.has_reader_tree = true;
         } else if (i + 1 == argc) {
@@ -121,9 +129,9 @@ int main(int argc, char **argv) {
         return run_bugs(tests, arguments.choice, arguments.bug) ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (!arguments.bug.empty() && !plant_bug(arguments.bug, arguments.choice)) { usage(); }
-    Report report(arguments.lists_outcomes);
+    Report report(arguments.lists_outcomes, arguments.choice.memory);
     if (arguments.command == "reference") {
-        run_reference(tests, report);
+        run_reference(tests, arguments.choice, report);
     } else if (arguments.command == "explore") {
         run_exhaustive(tests, arguments.choice, report);
     } else if (arguments.command == "simulate") {

@@ -12,11 +12,6 @@ namespace {
 
 constexpr TimeUs much_later_us = 1'000'000'000;
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15;
-    return hash ^ (hash >> 29);
-}
-
 /// Padding, where an object has any, is zero as the state was made with; were it not, states would only be visited
 /// twice.
 template <class T> std::uint64_t mixed_bytes(std::uint64_t hash, const T &object) {
@@ -28,18 +23,6 @@ template <class T> std::uint64_t mixed_bytes(std::uint64_t hash, const T &object
 }
 
 } // namespace
-
-const char *name_of(Start start) {
-    switch (start) {
-    case Start::Cold:
-        return "cold";
-    case Start::Shared:
-        return "shared";
-    case Start::Away:
-        return "away";
-    }
-    return "?";
-}
 
 void begin(World &world, Start start) {
     world.write_initial_values();

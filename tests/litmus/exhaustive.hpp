@@ -5,21 +5,13 @@
 // complete.
 #pragma once
 
+#include "tests/litmus/placement.hpp"
 #include "tests/litmus/reference.hpp"
 #include "tests/litmus/world.hpp"
 
 #include <map>
 
 namespace dsm::litmus {
-
-/// What the nodes have of the pages when the test begins.
-enum class Start : std::uint8_t {
-    Cold,   ///< as allocated
-    Shared, ///< every node has a copy to read
-    Away,   ///< the last node, the home of none where there are enough, has written every page last
-};
-constexpr Start all_starts[] = {Start::Cold, Start::Shared, Start::Away};
-[[nodiscard]] const char *name_of(Start start);
 
 struct ExhaustiveOptions {
     Placement placement = Placement::Pages;

@@ -156,6 +156,7 @@ private:
             case OperationKind::Lock:
             case OperationKind::Unlock:
             case OperationKind::Fence:
+            case OperationKind::Barrier:
                 break;
             }
             return 0;

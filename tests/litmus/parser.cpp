@@ -150,10 +150,10 @@ void Parser::on_declarations(const Words &words, ObjectKind kind) {
             return refuse(quoted(words[i]) + ": an initial value is 0 to 255, and a lock has none");
         }
         if (object_named(halves.left)) { return refuse(quoted(halves.left) + " is declared twice"); }
-        if (test_.objects.size() == objects_max) { return refuse("more than 6 objects"); }
+        if (test_.objects.size() == objects_max) { return refuse("more than 7 objects"); }
         test_.objects.push_back({std::string(halves.left), kind, *initial});
         if (count_of(ObjectKind::Variable) > variables_max) { return refuse("more than 4 variables"); }
-        if (count_of(ObjectKind::Lock) > locks_max) { return refuse("more than 2 locks"); }
+        if (count_of(ObjectKind::Lock) > locks_max) { return refuse("more than 3 locks"); }
     }
 }
 
@@ -172,6 +172,11 @@ void Parser::end_thread() {
     held_.clear();
 }
 
+std::ptrdiff_t barriers(const Thread &thread) {
+    return std::count_if(thread.operations.begin(), thread.operations.end(),
+                         [](const Operation &operation) { return operation.kind == OperationKind::Barrier; });
+}
+
 /// One kind of operation: its words are the name, then an object, a value and "-> REGISTER" as far as it has them.
 struct Form {
     std::string_view name;
@@ -185,9 +190,9 @@ constexpr Form forms[] = {
     {"load", OperationKind::Load, true, false, true},        {"store", OperationKind::Store, true, true, false},
     {"exchange", OperationKind::Exchange, true, true, true}, {"fetch_add", OperationKind::FetchAdd, true, true, true},
     {"lock", OperationKind::Lock, true, false, false},       {"unlock", OperationKind::Unlock, true, false, false},
-    {"fence", OperationKind::Fence, false, false, false}};
+    {"fence", OperationKind::Fence, false, false, false},    {"barrier", OperationKind::Barrier, false, false, false}};
 
-/// load X -> R | store X V | exchange X V -> R | fetch_add X V -> R | lock M | unlock M | fence, each with "if R=V".
+/// load X -> R | store X V | exchange X V -> R | fetch_add X V -> R | lock M | unlock M | fence | barrier, each with "if R=V".
 void Parser::on_operation(Words words) {
     if (test_.threads.empty() || !test_.conditions.empty()) { return refuse(quoted(words[0]) + " is not known here"); }
     Operation operation{OperationKind::Fence, 0, 0, no_register, false, 0, 0};
@@ -211,6 +216,7 @@ void Parser::on_operation(Words words) {
         thread.registers = std::max(thread.registers, *target + 1U);
     }
     check_lock(operation);
+    if (form->kind == OperationKind::Barrier && operation.is_guarded) { return refuse("a barrier has no condition"); }
     if (thread.operations.size() == operations_max) { return refuse("more than 16 operations in a thread"); }
     thread.operations.push_back(operation);
 }
@@ -307,6 +313,9 @@ void Parser::at_end() {
     if (test_.name.empty()) { return refuse("an empty file"); }
     if (test_.threads.empty()) { return refuse("no thread"); }
     if (test_.conditions.empty()) { return refuse("no outcome"); }
+    for (const Thread &thread : test_.threads) {
+        if (barriers(thread) != barriers(test_.threads[0])) { return refuse("not every thread comes to each barrier"); }
+    }
     for (const Condition &condition : test_.conditions) {
         if (condition.sequential != Verdict::Undefined) { continue; }
         line_ = condition.line;

@@ -17,6 +17,18 @@ const char *name_of(Placement placement) {
     return "?";
 }
 
+const char *name_of(Start start) {
+    switch (start) {
+    case Start::Cold:
+        return "cold";
+    case Start::Shared:
+        return "shared";
+    case Start::Away:
+        return "away";
+    }
+    return "?";
+}
+
 std::vector<Placement> distinct(const LitmusTest &test, std::span<const Placement> placements) {
     std::vector<Placement> result;
     for (const Placement placement : placements) {

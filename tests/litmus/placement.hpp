@@ -1,4 +1,5 @@
-// Where the objects of a litmus test stand: what shares a page, and which node is home to what.
+// Where the objects of a litmus test stand: what shares a page, and which node is home to what,
+// and what the nodes have of it when it begins.
 #pragma once
 
 #include "tests/litmus/program.hpp"
@@ -21,6 +22,15 @@ constexpr Placement model_placements[] = {Placement::Page, Placement::Pages, Pla
 [[nodiscard]] const char *name_of(Placement placement);
 /// Those of `placements` that differ for this test: one object stands the same way in all but Shifted.
 [[nodiscard]] std::vector<Placement> distinct(const LitmusTest &test, std::span<const Placement> placements);
+
+/// What the nodes have of the pages when the test begins.
+enum class Start : std::uint8_t {
+    Cold,   ///< as allocated
+    Shared, ///< every node has a copy to read
+    Away,   ///< the last node, the home of none where there are enough, has written every page last
+};
+constexpr Start all_starts[] = {Start::Cold, Start::Shared, Start::Away};
+[[nodiscard]] const char *name_of(Start start);
 
 /// The placement as the model sees it.
 struct Layout {

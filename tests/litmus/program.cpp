@@ -22,6 +22,7 @@ std::uint8_t applied(const Operation &operation, std::uint8_t old) {
     case OperationKind::Lock:
     case OperationKind::Unlock:
     case OperationKind::Fence:
+    case OperationKind::Barrier:
         return old;
     }
     return old;
@@ -58,13 +59,15 @@ std::string text(const LitmusTest &test, const Condition &condition) {
 }
 
 std::string text(const LitmusTest &test, const Operation &operation) {
-    static constexpr const char *names[] = {"load", "store", "exchange", "fetch_add", "lock", "unlock", "fence"};
+    static constexpr const char *names[] = {"load", "store", "exchange", "fetch_add", "lock", "unlock", "fence", "barrier"};
     std::string line = names[static_cast<unsigned>(operation.kind)];
-    if (operation.kind != OperationKind::Fence) { append(line, test.objects[operation.object].name); }
+    if (operation.kind < OperationKind::Fence) { append(line, test.objects[operation.object].name); }
     if (writes(operation)) { append(line, std::to_string(operation.value)); }
     if (operation.target != no_register) { append(line, "-> r" + std::to_string(operation.target)); }
     return line;
 }
+
+const char *name_of(Memory memory) { return memory == Memory::Sequential ? "sequential" : "release"; }
 
 const char *name_of(Verdict verdict) {
     switch (verdict) {

@@ -15,9 +15,9 @@ namespace dsm::litmus {
 constexpr unsigned threads_max = 4;
 constexpr unsigned nodes_max = 4;
 constexpr unsigned operations_max = 16; ///< of a thread
-constexpr unsigned objects_max = 6;
+constexpr unsigned objects_max = 7;
 constexpr unsigned variables_max = 4; ///< a page of the model has so many bytes
-constexpr unsigned locks_max = 2;
+constexpr unsigned locks_max = 3;
 constexpr unsigned registers_max = 4; ///< of a thread
 constexpr unsigned no_register = 0xff;
 
@@ -33,7 +33,7 @@ struct Object {
     std::uint8_t initial; ///< fits a byte, so that a variable may stand between others
 };
 
-enum class OperationKind : std::uint8_t { Load, Store, Exchange, FetchAdd, Lock, Unlock, Fence };
+enum class OperationKind : std::uint8_t { Load, Store, Exchange, FetchAdd, Lock, Unlock, Fence, Barrier };
 
 struct Operation {
     OperationKind kind;
@@ -50,6 +50,11 @@ struct Thread {
     std::vector<Operation> operations;
     unsigned registers = 0; ///< r0 up to the highest one named
 };
+
+/// How the variables are kept coherent.
+enum class Memory : std::uint8_t { Sequential, Release };
+constexpr Memory all_memories[] = {Memory::Sequential, Memory::Release};
+[[nodiscard]] const char *name_of(Memory memory);
 
 enum class Verdict : std::uint8_t {
     Undefined, ///< a data race: nothing is promised
@@ -71,6 +76,7 @@ struct Condition {
     Verdict sequential = Verdict::Undefined;
     Verdict release = Verdict::Undefined;
     unsigned line = 0;
+    [[nodiscard]] Verdict verdict(Memory memory) const { return memory == Memory::Sequential ? sequential : release; }
 };
 
 struct LitmusTest {

@@ -20,6 +20,9 @@ struct Reference {
 
 [[nodiscard]] Reference enumerate(const LitmusTest &test);
 
+/// What release memory may show (release_reference.cpp). Without a data race, the same. `has_race` is left out.
+[[nodiscard]] Reference enumerate_release(const LitmusTest &test);
+
 /// What is wrong with the file's verdicts, a line each; empty when they are right.
 [[nodiscard]] std::vector<std::string> check_verdicts(const LitmusTest &test, const Reference &reference);
 

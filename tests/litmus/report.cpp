@@ -21,16 +21,23 @@ void Report::add(const LitmusTest &test, const char *placement, const std::strin
         }
         fail(test, placement, "seen " + std::to_string(count) + " times, forbidden: " + text(test, outcome), {});
     }
+    std::vector<std::string> missing;
     const std::string share = std::to_string(allowed_seen) + "/" + std::to_string(reference.outcomes.size());
     std::printf("%-22s %-8s %14s %8s  ", test.name.c_str(), placement, effort.c_str(), share.c_str());
     for (const Condition &condition : test.conditions) {
         std::uint64_t count = 0;
         for (const auto &[outcome, times] : seen) { count += holds(condition, outcome) ? times : 0; }
         std::printf("%s[%s] %s: %llu", &condition == test.conditions.data() ? "" : ", ", text(test, condition).c_str(),
-                    name_of(condition.sequential), static_cast<unsigned long long>(count));
-        if (count == 0 && condition.sequential != Verdict::Forbidden) { std::printf(" (never seen)"); }
+                    name_of(condition.verdict(memory_)), static_cast<unsigned long long>(count));
+        const Verdict verdict = condition.verdict(memory_);
+        if (count != 0 || verdict == Verdict::Forbidden) { continue; }
+        std::printf(" (never seen)");
+        if (verdict == Verdict::Sometimes && expected == Expected::Some) {
+            missing.push_back(text(test, condition));
+        }
     }
     std::printf("\n");
+    for (const std::string &what : missing) { fail(test, placement, "never seen: " + what, {}); }
     for (const Outcome &outcome : reference.outcomes) {
         const auto found = seen.find(outcome);
         const std::uint64_t count = found == seen.end() ? 0 : found->second;

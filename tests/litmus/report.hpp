@@ -12,12 +12,14 @@ using Seen = std::map<Outcome, std::uint64_t>;
 /// What must appear for a run to pass.
 enum class Expected : std::uint8_t {
     Nothing, ///< runs by chance: what is allowed and never appears is reported only
-    All,     ///< everything that sequential consistency allows
+    Some,    ///< outcomes whose verdict is `sometimes`
+    All,     ///< everything that the reference allows
 };
 
 class Report {
 public:
-    explicit Report(bool lists_outcomes) : lists_outcomes_(lists_outcomes) {}
+    explicit Report(bool lists_outcomes, Memory memory = Memory::Sequential)
+        : lists_outcomes_(lists_outcomes), memory_(memory) {}
     /// The heading of the table; `effort` names the fourth column.
     void head(const char *effort) const;
     /// One row: what was seen of a test at a placement. Outcomes outside the reference fail the run.
@@ -32,6 +34,7 @@ public:
 
 private:
     bool lists_outcomes_;
+    Memory memory_;
     unsigned rows_ = 0;
     unsigned failures_ = 0;
     unsigned never_seen_ = 0;

@@ -6,6 +6,12 @@
 
 namespace dsm::litmus {
 
+/// A hash that takes in a word more.
+[[nodiscard]] inline std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15;
+    return hash ^ (hash >> 29);
+}
+
 class StateSet {
 public:
     [[nodiscard]] std::uint64_t size() const { return size_; }

@@ -152,6 +152,8 @@ bool World::can_run(unsigned thread) const {
         return own.is_woken != 0;
     case Phase::AwaitsAtomic:
         return false;
+    case Phase::AwaitsBarrier:
+        return is_open(own.barriers);
     }
     return false;
 }
@@ -163,6 +165,7 @@ void World::run(unsigned thread) {
         note("thread " + std::to_string(thread) + " " + text(setting_.test, operation) + (goes_on ? ", goes on" : ""));
     }
     if (operation.kind == OperationKind::Fence) { return finish_operation(thread, 0); }
+    if (operation.kind == OperationKind::Barrier) { return run_barrier(thread); }
     switch (setting_.test.objects[operation.object].kind) {
     case ObjectKind::Variable:
         return run_access(thread);
@@ -171,6 +174,21 @@ void World::run(unsigned thread) {
     case ObjectKind::Atomic:
         return run_atomic(thread);
     }
+}
+
+/// To sequential memory a barrier is time alone: no message of it is modelled.
+bool World::is_open(unsigned barrier) const {
+    for (unsigned thread = 0; thread < setting_.test.threads.size(); ++thread) {
+        if (state.threads[thread].barriers < barrier) { return false; }
+    }
+    return true;
+}
+
+void World::run_barrier(unsigned thread) {
+    ThreadState &own = state.threads[thread];
+    if (own.phase == Phase::Ready) { ++own.barriers; }
+    own.phase = Phase::AwaitsBarrier;
+    if (is_open(own.barriers)) { finish_operation(thread, 0); }
 }
 
 /// With enough access the operation is done; without, the page is asked for and the thread waits (rule 13: what it

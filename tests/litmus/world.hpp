@@ -42,13 +42,13 @@ struct NodePage {
     std::array<std::uint8_t, 3> reserved;
 };
 
-enum class Phase : std::uint8_t { Ready, AwaitsPage, AwaitsLock, AwaitsUnlock, AwaitsAtomic };
+enum class Phase : std::uint8_t { Ready, AwaitsPage, AwaitsLock, AwaitsUnlock, AwaitsAtomic, AwaitsBarrier };
 
 struct ThreadState {
     std::uint8_t next; ///< the operation it is at
     Phase phase;
     std::uint8_t is_woken; ///< has been told to look at its lock again
-    std::uint8_t reserved;
+    std::uint8_t barriers; ///< reached
     std::array<std::uint8_t, registers_max> registers;
 };
 
@@ -141,6 +141,8 @@ private:
     [[nodiscard]] const Operation &operation_of(unsigned thread) const;
     [[nodiscard]] Access wanted_by(unsigned thread) const;
     void run_access(unsigned thread);
+    void run_barrier(unsigned thread);
+    [[nodiscard]] bool is_open(unsigned barrier) const;
     void run_lock(unsigned thread);
     void run_atomic(unsigned thread);
     std::uint8_t apply_atomic(unsigned thread);

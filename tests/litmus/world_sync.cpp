@@ -87,6 +87,7 @@ AtomicOperation atomic_operation(OperationKind kind) {
     case OperationKind::Lock:
     case OperationKind::Unlock:
     case OperationKind::Fence:
+    case OperationKind::Barrier:
         break;
     }
     return AtomicOperation::Load;

@@ -158,6 +158,12 @@ public:
     [[nodiscard]] const WorldOptions &options() const { return *options_; }
     [[nodiscard]] const std::string &failure() const { return failure_; }
     void fail(const std::string &what);
+    /// A bug from now on.
+    void plant(protocol::ReleaseMutation mutation) {
+        WorldOptions changed = *options_;
+        changed.mutation = mutation;
+        options_ = std::make_shared<const WorldOptions>(changed);
+    }
 
     std::vector<Node> nodes;
     std::vector<Packet> network; ///< in no particular order
