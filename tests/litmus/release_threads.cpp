@@ -186,7 +186,7 @@ std::vector<ReleaseAction> ReleaseThreads::actions() const {
     }
     for (unsigned number = 0; number < locks_max; ++number) {
         const LockState &lock = locks_[number];
-        if (lock.holder != 0 || lock.leaves) { continue; }
+        if (lock.holder != 0 || lock.leaves || lock.is_owed) { continue; }
         for (unsigned to = 0; to < setting_->world.nodes; ++to) {
             bool is_wanted = false;
             for (unsigned thread = 0; thread < setting_->test.threads.size(); ++thread) {
@@ -299,6 +299,7 @@ void ReleaseThreads::run_lock(unsigned thread) {
     own.phase = Phase::Lock;
     if (!can_run(thread)) { return; }
     lock.holder = static_cast<std::uint8_t>(thread + 1);
+    lock.is_owed = false;
     own.lock = static_cast<std::uint8_t>(number + 1);
     acquired(thread, 0);
 }
@@ -395,6 +396,7 @@ void ReleaseThreads::receive(unsigned node, const SyncMessage &message) {
     case Token:
         locks_.at(message.object).token_at = static_cast<std::uint8_t>(node);
         locks_.at(message.object).leaves = false;
+        locks_.at(message.object).is_owed = true;
         return;
     case Request: {
         const std::uint8_t before = apply_atomic(message.thread);

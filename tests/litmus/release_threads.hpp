@@ -84,6 +84,7 @@ private:
         std::uint8_t token_at = 0;
         std::uint8_t holder = 0; ///< thread + 1
         bool leaves = false;     ///< chosen to go, or on its way
+        bool is_owed = false;    ///< has come for who waits at the node: it does not go before one of them had it
     };
     /// What is to be sent when the writes before it are in place.
     struct Held {
