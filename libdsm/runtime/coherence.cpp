@@ -121,9 +121,9 @@ bool Coherence::serve_fault(const void *address, bool is_write) {
             if (!waited) { count(engine_.statistics().faults_served_here); }
             return true;
         }
-        waited = true;
         check_not_pinning(address);
-        unlock_and_wait(at);
+        unlock_and_wait(at, !waited);
+        waited = true;
     }
 }
 

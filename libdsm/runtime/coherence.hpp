@@ -76,8 +76,9 @@ public:
     bool try_pin(const LockedBlock &at, Access wanted);
     /// Ends a pin of a block of a span of that generation. It may be gone: who freed it has ended the pin.
     void unpin(PageId block, std::uint32_t generation);
-    /// Unlocks the entry and waits until something has changed about it.
-    void unlock_and_wait(const LockedBlock &at);
+    /// Unlocks the entry and waits until something has changed about it. `missed`: the thread has faulted, and pages
+    /// that it will miss next may be fetched meanwhile.
+    void unlock_and_wait(const LockedBlock &at, bool missed = false);
     /// Drops the node's copy if it is not the authoritative one. The entry is locked.
     void drop_copy(const LockedBlock &at);
     /// Whether a pin of the block keeps others waiting now.

@@ -84,10 +84,11 @@ void Coherence::unpin(PageId block, std::uint32_t generation) {
     protocol_.unpin(entry, context_of(entry.attributes, block), now_us(), effects);
 }
 
-void Coherence::unlock_and_wait(const LockedBlock &at) {
+void Coherence::unlock_and_wait(const LockedBlock &at, bool missed) {
     Waiter waiter(*node_.wait_slots, engine_, self_);
     waiter.add_to(at.entry->waiters);
     at.entry->lock.unlock();
+    if (missed && at.record.memory == memory::MemoryKind::Release) { release_->read_ahead(at); }
     waiter.wait({"page", at.block.first.value});
 }
 

@@ -4,6 +4,7 @@
 #include "libdsm/protocol/release/page_diff.hpp"
 #include "libdsm/protocol/release/release_wire.hpp"
 #include "libdsm/runtime/held_locks.hpp"
+#include "libdsm/runtime/read_ahead.hpp"
 #include "libdsm/runtime/release_executor.hpp"
 
 #include <algorithm>
@@ -53,8 +54,10 @@ std::span<const std::byte> KeptRecords::take(PageId page) {
 
 // ---- This node's events
 
-ReleasePages::ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits)
-    : node_(node), engine_(engine), coherence_(coherence), tables_(*node.release), protocol_(*node.sets, limits) {
+ReleasePages::ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits,
+                           bool reads_ahead)
+    : node_(node), engine_(engine), coherence_(coherence), tables_(*node.release), protocol_(*node.sets, limits),
+      reads_ahead_(reads_ahead) {
     engine_.serve(Service::ReleasePage, *this);
 }
 
@@ -69,6 +72,22 @@ bool ReleasePages::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     node_.backend->map(at.block.first, 1, access);
     entry.used = 1;
     return true;
+}
+
+void ReleasePages::read_ahead(const LockedBlock &missed) {
+    static thread_local ReadAhead misses __attribute__((tls_model("initial-exec")));
+    if (!reads_ahead_) { return; }
+    const ReadAhead::Batch batch = misses.on_miss(missed.block.first);
+    PageId page = batch.first;
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
+        const memory::SegmentOffset offset = memory::offset_of(page);
+        if (!memory::contains(missed.record, offset)) { return; }
+        const LockedBlock next = coherence_.lock_block(offset, Access::Read);
+        if (next.entry == nullptr) { return; }
+        if (is_release(next.entry->attributes)) { try_map(next, Access::Read, true); }
+        next.entry->lock.unlock();
+        page = PageId{page.value + static_cast<std::uint64_t>(batch.stride)};
+    }
 }
 
 bool ReleasePages::try_pin(const LockedBlock &at, Access wanted) {

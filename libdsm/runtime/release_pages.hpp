@@ -56,7 +56,7 @@ class ReleaseExecutor;
 
 class ReleasePages final : public RecordService {
 public:
-    ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits);
+    ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits, bool reads_ahead);
     void set_ordering(ReleaseOrdering &ordering) { ordering_ = &ordering; }
 
     // -- With the entry's lock held; `at` is of release memory.
@@ -71,6 +71,8 @@ public:
     NodeId home_of(const PageEntry &entry) const;
 
     // -- Without any lock.
+    /// A thread has missed the block and waits for it: asks for what it will probably miss next.
+    void read_ahead(const LockedBlock &missed);
     void on_notice(PageId page);
     /// Every copy of release memory that this node holds, as if each had been noticed.
     void on_notice_of_all();
@@ -98,6 +100,7 @@ private:
     Coherence &coherence_;
     ReleaseTables &tables_;
     protocol::ReleaseProtocol protocol_;
+    const bool reads_ahead_;
     ReleaseOrdering *ordering_ = nullptr;
     KeptRecords kept_;        ///< what came before the Home that it is for
     KeptRecords homes_;       ///< parts of Homes that are not whole, or that must wait

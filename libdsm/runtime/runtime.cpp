@@ -125,7 +125,8 @@ void Runtime::build(const Options &options) {
     liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
-        release_pages_ = std::make_unique<ReleasePages>(node_, *engine_, *coherence_, release_limits_of(options));
+        release_pages_ =
+            std::make_unique<ReleasePages>(node_, *engine_, *coherence_, release_limits_of(options), options.adapts);
         release_node_ = std::make_unique<ReleaseNode>(node_, *engine_, *release_pages_);
         coherence_->set_release(*release_pages_);
         node_.releases = release_node_.get();
