@@ -215,9 +215,12 @@ void ReleaseExecutor::drop_frame() {
     if (pages_.coherence_.over_budget()) { pages_.coherence_.release_frame(entry_, page_); }
 }
 
+/// A page that was freed, and is written in its next life, stands there already.
 void ReleaseExecutor::list() {
     ReleaseShared &shared = pages_.tables_.shared();
     const std::lock_guard locked(shared.lock);
+    if (entry_.list_mark == pages_.tables_.open_mark()) { return; }
+    entry_.list_mark = pages_.tables_.open_mark();
     const std::uint64_t at = shared.listed.load(std::memory_order_relaxed);
     DSM_CHECK(at < pages_.tables_.capacity(), "R11 a page is listed once", page_.value);
     pages_.tables_.open_list()[at] = page_.value;

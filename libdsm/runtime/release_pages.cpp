@@ -100,7 +100,9 @@ bool ReleasePages::try_pin(const LockedBlock &at, Access wanted) {
 }
 
 void ReleasePages::unpin(PageEntry &entry) {
-    if (entry.release.pins != 0) { protocol_.unpin(entry.release); }
+    if (entry.release.pins == 0) { return; }
+    protocol_.unpin(entry.release);
+    wake_all(*node_.wait_slots, engine_, entry.waiters); // Who found no room for one more pin.
 }
 
 bool ReleasePages::evict(PageEntry &entry, PageId page) {
@@ -140,6 +142,7 @@ void ReleasePages::on_notice_of_all() {
 protocol::CloseOutcome ReleasePages::close(PageId page, std::uint32_t interval) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
+    if (entry.list_mark == tables_.closing_mark()) { entry.list_mark = 0; }
     if (!is_release(entry.attributes) || entry.dead != 0) { return {}; }
     ReleaseExecutor effects(*this, entry, page, false);
     return protocol_.on_close(entry.release, coherence_.context_of(entry.attributes, page), interval, effects);
@@ -150,7 +153,9 @@ bool ReleasePages::go_with_token(PageId page, NodeId to) {
     const std::lock_guard locked(entry.lock);
     if (!is_release(entry.attributes) || entry.dead != 0) { return false; }
     ReleaseExecutor effects(*this, entry, page, false);
-    return protocol_.on_token(entry.release, coherence_.context_of(entry.attributes, page), to, effects);
+    if (protocol_.on_token(entry.release, coherence_.context_of(entry.attributes, page), to, effects)) { return true; }
+    note_binding(entry, page); // Not now, but with the next.
+    return false;
 }
 
 // ---- Records
@@ -233,11 +238,30 @@ unsigned ReleasePages::use_home(PageId page, PageEntry &entry) {
     return step(message, entry, effects);
 }
 
+/// Whether the allocation of a Home that has waited has ended.
+bool ReleasePages::is_late_home(PageId page, const PageEntry &entry) const {
+    bool is_late = false;
+    homes_.for_each(page, [&](std::span<const std::byte> bytes) {
+        is_late = entry.dead != 0 || decoded(bytes).attributes.generation != entry.attributes.generation;
+    });
+    return is_late;
+}
+
+/// It still acknowledges the diff that it answers.
+unsigned ReleasePages::drop_home(PageId page) {
+    bool acknowledges = false;
+    homes_.for_each(page, [&](std::span<const std::byte> bytes) {
+        acknowledges = decoded(bytes).message.reason == protocol::HomeReason::Flush;
+    });
+    while (homes_.count_of(page) != 0) { homes_.take(page); }
+    return acknowledges ? 1 : 0;
+}
+
 /// What came too early for the page is looked at again.
 unsigned ReleasePages::give_kept(PageId page, PageEntry &entry) {
     unsigned acknowledged = 0;
     const bool has_home = homes_.count_of(page) != 0 && entry.home_received == 0;
-    if (has_home) { acknowledged += use_home(page, entry); }
+    if (has_home) { acknowledged += is_late_home(page, entry) ? drop_home(page) : use_home(page, entry); }
     for (std::size_t tries = kept_.count_of(page); tries != 0; --tries) {
         const auto bytes = kept_.take(page);
         acknowledged += take(decoded(bytes), bytes, entry);
@@ -262,7 +286,12 @@ bool ReleasePages::is_complete(const ReleaseRecord &record, PageEntry &entry) {
 
 /// A home has come here.
 void ReleasePages::note_home(const PageEntry &entry, PageId page) {
+    if (!protocol::is_home(entry.release)) { return; } // It has to wait.
     count(engine_.statistics().homes_moved);
+    note_binding(entry, page);
+}
+
+void ReleasePages::note_binding(const PageEntry &entry, PageId page) {
     if (!protocol::has(entry.release, protocol::ReleaseFlag::Bound)) { return; }
     const std::lock_guard locked(tables_.shared().lock);
     tables_.shared().bound.add(entry.release.lock, page);
@@ -271,7 +300,8 @@ void ReleasePages::note_home(const PageEntry &entry, PageId page) {
 /// The page's allocation has ended here. Nobody waits for it for ever.
 unsigned ReleasePages::take_late(const ReleaseRecord &record, PageEntry &entry) {
     const protocol::ReleaseMessage &message = record.message;
-    gives_kept_ = kept_.count_of(message.page) != 0; // What was kept of this allocation is late as well.
+    // What was kept of this allocation is late as well.
+    gives_kept_ = kept_.count_of(message.page) != 0 || homes_.count_of(message.page) != 0;
     switch (message.kind) {
     case ReleaseMessageKind::FlushAck:
         return 1;

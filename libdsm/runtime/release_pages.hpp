@@ -93,6 +93,9 @@ private:
     unsigned give_kept(PageId page, PageEntry &entry);
     static bool is_complete(const ReleaseRecord &record, PageEntry &entry);
     void answer_late(const ReleaseRecord &record);
+    bool is_late_home(PageId page, const PageEntry &entry) const;
+    unsigned drop_home(PageId page);
+    void note_binding(const PageEntry &entry, PageId page);
     void note_home(const PageEntry &entry, PageId page);
 
     Node &node_;

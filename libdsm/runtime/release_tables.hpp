@@ -79,9 +79,13 @@ public:
     std::size_t capacity() const { return segment_pages_; }
     std::uint64_t *open_list() const { return list(shared_->open_list.load(std::memory_order_relaxed)); }
     std::uint64_t *closing_list() const { return list(1 - shared_->open_list.load(std::memory_order_relaxed)); }
+    /// What PageEntry::list_mark is for a page that stands on the list.
+    std::uint8_t open_mark() const { return static_cast<std::uint8_t>(1 + open()); }
+    std::uint8_t closing_mark() const { return static_cast<std::uint8_t>(2 - open()); }
     std::uint64_t *notices() const { return list(2); }
 
 private:
+    std::uint32_t open() const { return shared_->open_list.load(std::memory_order_relaxed); }
     std::uint64_t *list(std::uint32_t number) const { return lists_ + number * segment_pages_; }
     ReleaseShared *shared_;
     std::uint64_t *lists_;

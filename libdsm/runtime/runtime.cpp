@@ -57,8 +57,8 @@ void warn_of(const std::vector<std::string> &unknown_names) {
 protocol::ReleaseLimits release_limits_of(const Options &options) {
     protocol::ReleaseLimits limits;
     if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.
-        limits.hot_faults = UINT8_MAX;
-        limits.refresh_misses = UINT8_MAX;
+        limits.hot_faults = protocol::ReleaseLimits::never;
+        limits.refresh_misses = protocol::ReleaseLimits::never;
         limits.move_streak = 0;
         limits.bind_streak = 0;
     }

@@ -80,7 +80,8 @@ void ReleaseStep::install_zeros(Contents contents) {
 /// Whether a notice is answered by a Fetch. Now and then it is not, to see whether the page is still used.
 bool ReleaseStep::wants_update() {
     if (state_.pins > 0) { return true; }
-    if (state_.misses < protocol_.limits_.refresh_misses) { return false; }
+    const std::uint8_t enough = protocol_.limits_.refresh_misses;
+    if (enough == ReleaseLimits::never || state_.misses < enough) { return false; }
     if (++state_.refreshes < protocol_.limits_.trial_every << state_.trials) { return true; }
     state_.refreshes = 0;
     if (state_.trials < trials_max) { ++state_.trials; }

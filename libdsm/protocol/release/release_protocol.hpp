@@ -52,9 +52,10 @@ public:
 
 /// Constants of a job; the same at all nodes but for hot and misses.
 struct ReleaseLimits {
-    std::uint8_t hot_faults = 2;     ///< write faults after which a page is compared instead of being protected
+    static constexpr std::uint8_t never = UINT8_MAX;
+    std::uint8_t hot_faults = 2; ///< or never: write faults after which a page is compared instead of being protected
     std::uint8_t unchanged_max = 64; ///< comparisons in vain after which it is protected again
-    std::uint8_t refresh_misses = 2; ///< misses after which a notice is answered by a Fetch
+    std::uint8_t refresh_misses = 2; ///< or never: misses after which a notice is answered by a Fetch
     std::uint16_t trial_every = 256; ///< notices so answered until one takes the copy, to see whether it is missed
     std::uint8_t move_streak = 2;    ///< Flushes of one node in a row that move the home to it; 0: never
     std::uint8_t bind_streak = 2; ///< hand-overs in a row with a write under the lock that bind a page to it; 0: never

@@ -70,7 +70,10 @@ private:
         clear(flag);
         return was;
     }
-    bool is_hot() const { return state_.heat >= protocol_.limits_.hot_faults || state_.pins > 0; }
+    bool is_hot() const {
+        const std::uint8_t enough = protocol_.limits_.hot_faults;
+        return (enough != ReleaseLimits::never && state_.heat >= enough) || state_.pins > 0;
+    }
     void heat_up() {
         if (state_.heat < protocol_.limits_.hot_faults) { ++state_.heat; }
     }
