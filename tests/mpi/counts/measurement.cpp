@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr std::size_t kinds = 7;
+constexpr std::size_t kinds = 13;
 constexpr double tolerance = 1e-9;
 
 /// Sleeps meanwhile: a rank that spins inside MPI would take its core from those that are being measured.
@@ -22,8 +22,10 @@ void finish(MPI_Request request) {
 std::array<std::uint64_t, kinds> totals() {
     dsm_statistics_t here;
     DSM_REQUIRE_EQUAL(dsm_get_statistics(&here), 0);
-    std::array<std::uint64_t, kinds> mine{here.messages_sent, here.pages_sent,    here.page_copies,    here.read_faults,
-                                          here.write_faults,  here.invalidations, here.lock_hand_overs};
+    std::array<std::uint64_t, kinds> mine{
+        here.messages_sent, here.pages_sent,      here.page_copies, here.read_faults, here.write_faults,
+        here.invalidations, here.lock_hand_overs, here.fetches,     here.diffs_sent,  here.twins,
+        here.notices,       here.homes_moved,     here.packets_sent};
     std::array<std::uint64_t, kinds> all{};
     MPI_Request summing = MPI_REQUEST_NULL;
     MPI_Iallreduce(mine.data(), all.data(), kinds, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD, &summing);
@@ -57,7 +59,8 @@ Costs Measurement::of(const std::function<void()> &step) {
     line_up();
     const auto after = settled_totals();
     const auto spent = [&](std::size_t kind) { return after[kind] - before[kind]; };
-    return {spent(0), spent(1), spent(2), spent(3) + spent(4), spent(5), spent(6)};
+    return {spent(0), spent(1), spent(2), spent(3) + spent(4), spent(5),  spent(6),
+            spent(7), spent(8), spent(9), spent(10),           spent(11), spent(12)};
 }
 
 void Measurement::headline() {

@@ -29,7 +29,7 @@ void Worker::run_phase() {
     for (std::size_t at = mixed.size(); at > 1; --at) { std::swap(mixed[at - 1], mixed[random_.below(at)]); }
     // What waits for others keeps its order among the rest.
     for (Task &task : waiting_tasks()) {
-        task(); // NOLINT
+        task();
         if (!mixed.empty()) {
             mixed.back()();
             mixed.pop_back();

@@ -55,6 +55,12 @@ inline std::uint64_t option(int argc, char **argv, std::string_view name, std::u
     return otherwise;
 }
 
+/// Whether every allocation is of release memory, on which the processor's own atomics mean nothing between nodes.
+inline bool all_is_release() {
+    const char *memory = std::getenv("DSM_MEMORY");
+    return memory != nullptr && std::string_view(memory) == "release";
+}
+
 /// Zeroed shared memory for `count` objects, each of which is valid when zero. Collective.
 template <class T> T *shared(std::size_t count = 1, dsm_homes_t homes = DSM_HOMES_CYCLIC, std::size_t block_bytes = 0) {
     dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;

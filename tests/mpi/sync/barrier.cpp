@@ -14,7 +14,7 @@ constexpr std::uint32_t rounds_checked = 16; ///< one round of so many: looking 
 
 struct Shared {
     alignas(4096) std::array<std::uint32_t, callers_max> round_of; ///< where each caller is
-    alignas(4096) std::atomic<std::uint32_t> serial;
+    alignas(4096) dsm_atomic_t serial;
     alignas(4096) dsm_barrier_t zeroed;
     dsm_barrier_t counted;
     dsm_barrier_t bad;
@@ -57,13 +57,13 @@ void test_counted(Shared &shared, dsm_barrier_t &barrier, std::size_t caller, st
 }
 
 void reset(Shared &shared, std::uint32_t serial) {
-    shared.serial.fetch_add(serial_here.exchange(0));
+    dsm_atomic_fetch_add(&shared.serial, serial_here.exchange(0), __ATOMIC_SEQ_CST);
     dsm_barrier_all();
-    DSM_REQUIRE_EQUAL(shared.serial.load(), serial);
+    DSM_REQUIRE_EQUAL(dsm_atomic_load(&shared.serial, __ATOMIC_SEQ_CST), serial);
     dsm_barrier_all();
     if (dsm_rank() == 0) {
         shared.round_of.fill(0);
-        shared.serial.store(0);
+        dsm_atomic_store(&shared.serial, 0, __ATOMIC_SEQ_CST);
     }
     dsm_barrier_all();
 }
