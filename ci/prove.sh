@@ -150,6 +150,16 @@ if [ "$size" != bugs ]; then
     part "explorer, release memory" "$programs/dsm_explore_release" --suite "$size"
     part "litmus, explored" "$programs/dsm_litmus" explore
     part "litmus, simulated" "$programs/dsm_litmus" simulate --seeds "$seeds"
+    # Release memory: tests of four threads, and steps page by page, in the long run alone.
+    release=(--memory release --files "$(dirname "$0")/../tests/litmus/files/release")
+    [ "$size" = full ] || release+=(--threads-max 3)
+    part "litmus of release memory, explored" "$programs/dsm_litmus" explore "${release[@]}"
+    if [ "$size" = full ]; then
+        part "litmus of release memory, step by step" \
+            "$programs/dsm_litmus" explore "${release[@]}" --threads-max 3 --fine
+        part "litmus in release memory, explored" "$programs/dsm_litmus" explore --memory release
+    fi
+    part "litmus of release memory, simulated" "$programs/dsm_litmus" simulate "${release[@]}" --seeds $((seeds / 10))
     for simulator in "${simulators[@]}"; do part "$simulator" seeds_of "$simulator"; done
 fi
 part "planted bugs" planted_bugs

@@ -3,6 +3,7 @@
 #include "tests/litmus/exhaustive.hpp"
 #include "tests/litmus/parser.hpp"
 #include "tests/litmus/random_runs.hpp"
+#include "tests/litmus/release_search.hpp"
 #include "tests/litmus/report.hpp"
 
 #include <gtest/gtest.h>
@@ -49,8 +50,8 @@ constexpr Refusal refusals[] = {
     {"variables x y=3", "variables x y=256", 3, "an initial value"},
     {"variables x y=3", "variables x y=", 3, "an initial value"},
     {"variables x y=3", "variables a b c d e", 3, "more than 4 variables"},
-    {"variables x y=3", "atomics a b c d e f g", 3, "more than 6 objects"},
-    {"variables x y=3", "locks a b c", 3, "more than 2 locks"},
+    {"variables x y=3", "atomics a b c d e f g h", 3, "more than 7 objects"},
+    {"variables x y=3", "locks a b c d", 3, "more than 3 locks"},
     {"variables x y=3", "locks x=1", 3, "a lock has none"},
     {"variables x y=3", "variables x", 6, "'y' is not declared"},
     {"variables x y=3", "locks x y", 5, "is a lock"},
@@ -142,6 +143,39 @@ TEST(LitmusReference, NoticesWrongVerdicts) {
     EXPECT_FALSE(check_verdicts(atomics, enumerate(atomics)).empty()) << "without a race release memory has a verdict";
 }
 
+TEST(LitmusParser, RefusesBarriersThatNotAllComeTo) {
+    const auto with_second = [](const std::string &body) {
+        return parse("test B\nvariables x\nthread 0 on 0\nload x -> r0\nbarrier\nthread 1 on 1\n" + body +
+                     "outcome x=0\nsequential: allowed\nrelease: allowed\n");
+    };
+    EXPECT_TRUE(with_second("barrier\n").test.has_value());
+    EXPECT_NE(with_second("fence\n").error.reason.find("not every thread"), std::string::npos);
+    EXPECT_NE(with_second("load x -> r0\nbarrier if r0=1\n").error.reason.find("no condition"), std::string::npos);
+}
+
+TEST(LitmusReference, AllowsOldValuesInReleaseMemoryOnlyWhereThereIsARace) {
+    const LitmusTest test = parsed(store_buffering);
+    const Reference reference = enumerate_release(test);
+    EXPECT_EQ(reference.outcomes.size(), 4U) << "both threads may read the initial values";
+    const LitmusTest atomics = parsed(with(store_buffering, "variables", "atomics"));
+    EXPECT_EQ(enumerate_release(atomics).outcomes, enumerate(atomics).outcomes);
+    for (const char *verdict : {"sometimes", "allowed"}) {
+        EXPECT_TRUE(check_verdicts(parsed(with(store_buffering, "sequential: forbidden",
+                                               std::string("sequential: forbidden\nrelease: ") + verdict)),
+                                   enumerate(test))
+                        .empty());
+    }
+}
+
+TEST(LitmusReference, TakesNoValueBackThatASynchronisedWriteHides) {
+    const LitmusTest test = parsed("test H\nvariables x\nlocks m\n"
+                                   "thread 0 on 0\nlock m\nstore x 1\nunlock m\n"
+                                   "thread 1 on 1\nlock m\nload x -> r0\nunlock m\nload x -> r1 if r0=1\n"
+                                   "outcome 1:r0=1 1:r1=0\nsequential: forbidden\nrelease: forbidden\n");
+    EXPECT_TRUE(check_verdicts(test, enumerate(test)).empty());
+    EXPECT_EQ(enumerate_release(test).outcomes.size(), 2U);
+}
+
 TEST(LitmusReference, NoticesDeadlock) {
     const ParseResult good = parse("test D\nlocks m n\natomics f\nthread 0 on 0\nlock m\nlock n\nunlock n\nunlock m\n"
                                    "thread 1 on 1\nlock n\nlock m\nunlock m\nunlock n\noutcome f=0\n"
@@ -189,6 +223,46 @@ TEST(LitmusRunners, SearchShowsHowABugCameAbout) {
             .run();
     EXPECT_NE(result.failure.find("forbids: 0:r0=3 1:r0=0"), std::string::npos) << result.failure;
     EXPECT_GT(result.counterexample.size(), 4U);
+}
+
+TEST(LitmusRunners, ReleaseSearchGivesWhatReleaseMemoryShows) {
+    const LitmusTest test = parsed(store_buffering);
+    const Reference reference = enumerate_release(test);
+    std::set<Outcome> seen;
+    for (const Manner manner : all_manners) {
+        for (const Start start : all_starts) {
+            const ExhaustiveResult result = ReleaseSearch(test, reference, {.manner = manner, .start = start}).run();
+            EXPECT_TRUE(result.failure.empty()) << result.failure;
+            EXPECT_TRUE(result.is_complete);
+            for (const auto &[outcome, count] : result.outcomes) { seen.insert(outcome); }
+        }
+    }
+    EXPECT_EQ(seen, reference.outcomes);
+}
+
+TEST(LitmusRunners, ReleaseSearchShowsHowABugCameAbout) {
+    const LitmusTest test = parsed("test L\nvariables x\nlocks m\n"
+                                   "thread 0 on 0\nlock m\nfetch_add x 1 -> r0\nunlock m\n"
+                                   "thread 1 on 1\nlock m\nfetch_add x 1 -> r0\nunlock m\n"
+                                   "outcome x=2\nsequential: sometimes\nrelease: sometimes\n");
+    const ExhaustiveResult result = ReleaseSearch(test, enumerate_release(test),
+                                                  {.start = Start::Shared,
+                                                   .mutation = protocol::ReleaseMutation::FlushForgotten,
+                                                   .overlooks_invariants = true})
+                                        .run();
+    EXPECT_NE(result.failure.find("never shows"), std::string::npos) << result.failure;
+    EXPECT_GT(result.counterexample.size(), 4U);
+}
+
+TEST(LitmusRunners, EqualSeedsGiveEqualReleaseRuns) {
+    const LitmusTest test = parsed(store_buffering);
+    for (std::uint64_t seed = 1; seed < 20; ++seed) {
+        const RandomResult first = run_release_random(test, {.seed = seed});
+        const RandomResult second = run_release_random(test, {.seed = seed});
+        EXPECT_TRUE(first.failure.empty()) << first.failure;
+        EXPECT_EQ(first.outcome, second.outcome);
+        EXPECT_EQ(first.events, second.events);
+    }
 }
 
 TEST(LitmusRunners, EqualSeedsGiveEqualRuns) {

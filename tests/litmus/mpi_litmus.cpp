@@ -1,6 +1,6 @@
 // mpi_litmus: the litmus files between real nodes. mpirun -n 4 with DSM_RANKS_PER_NODE=1: a test's node is a rank.
 //
-//   mpi_litmus [--files PATH] [--test NAME] [--iterations N] [--batch B] [--seed S]
+//   mpi_litmus [--memory sequential|release] [--files PATH] [--test NAME] [--iterations N] [--batch B] [--seed S]
 //
 // Each test runs N times, dealt out over its placements, in batches of B instances side by side: somebody resets every
 // object, some ranks read it, and then every thread runs its operations on one instance after the other, with delays as
@@ -26,8 +26,8 @@ using dsm_test::Random;
 
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t line_bytes = 64;
-constexpr std::size_t pages_per_instance = 8; ///< a multiple of the nodes, so that homes are the same in each instance
-static_assert(pages_per_instance >= objects_max && pages_per_instance % nodes_max == 0);
+constexpr std::size_t pages_per_instance = 12; ///< a multiple of the nodes, so that homes are the same in each instance
+static_assert(pages_per_instance > objects_max + 1 && pages_per_instance % nodes_max == 0);
 
 /// The registers of one thread in each instance of a batch; each thread's in pages of its own.
 struct alignas(page_bytes) Registers {
@@ -39,7 +39,23 @@ struct alignas(page_bytes) Registers {
 class Run {
 public:
     Run(const LitmusTest &test, Placement placement, std::byte *arena, Registers *registers, std::uint64_t seed)
-        : test_(test), placement_(placement), arena_(arena), registers_(registers), seed_(seed) {}
+        : test_(test), placement_(placement), arena_(arena), registers_(registers), seed_(seed),
+          has_barrier_(
+              std::any_of(test.threads[0].operations.begin(), test.threads[0].operations.end(),
+                          [](const Operation &operation) { return operation.kind == OperationKind::Barrier; })) {}
+
+    /// Rank 0 makes barriers for the test's threads, one for each instance, or takes them away.
+    void make_barriers(unsigned instances) const {
+        for (unsigned instance = 0; instance < instances && has_barrier_ && dsm_rank() == 0; ++instance) {
+            const auto count = static_cast<unsigned>(test_.threads.size());
+            DSM_REQUIRE_EQUAL(dsm_barrier_init(&barrier(instance), nullptr, count), 0);
+        }
+    }
+    void destroy_barriers(unsigned instances) const {
+        for (unsigned instance = 0; instance < instances && has_barrier_ && dsm_rank() == 0; ++instance) {
+            DSM_REQUIRE_EQUAL(dsm_barrier_destroy(&barrier(instance)), 0);
+        }
+    }
 
     void batch(unsigned number, unsigned instances, Seen &seen) {
         Random chance(seed_ + 1'000'003 * number);
@@ -79,6 +95,11 @@ private:
     }
     [[nodiscard]] dsm::mutex &lock(unsigned instance, unsigned object) const {
         return *reinterpret_cast<dsm::mutex *>(place(instance, object));
+    }
+
+    /// Behind all objects, in a page of its own.
+    [[nodiscard]] dsm_barrier_t &barrier(unsigned instance) const {
+        return *reinterpret_cast<dsm_barrier_t *>(arena_ + ((instance + 1) * pages_per_instance - 1) * page_bytes);
     }
 
     /// All ranks draw the same numbers: one of them writes.
@@ -168,6 +189,9 @@ private:
             return lock(instance, operation.object).unlock();
         case OperationKind::Fence:
             return std::atomic_thread_fence(std::memory_order_seq_cst);
+        case OperationKind::Barrier:
+            DSM_REQUIRE(dsm_barrier_wait(&barrier(instance)) <= 0);
+            return;
         case OperationKind::Load:
         case OperationKind::Store:
         case OperationKind::Exchange:
@@ -200,6 +224,7 @@ private:
     std::byte *arena_;
     Registers *registers_;
     std::uint64_t seed_;
+    bool has_barrier_;
 };
 
 std::string text_option(int argc, char **argv, std::string_view name, const char *otherwise) {
@@ -223,22 +248,28 @@ int main(int argc, char **argv) {
     dsm_test::start(dsm_init());
     DSM_REQUIRE_EQUAL(dsm_size(), nodes_max);
     DSM_REQUIRE_EQUAL(dsm_node_count(), nodes_max);
-    auto *const arena = dsm_test::shared<std::byte>(batch * pages_per_instance * page_bytes);
+    const bool is_release = text_option(argc, argv, "--memory", "sequential") == name_of(Memory::Release);
+    dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;
+    attr.memory = is_release ? DSM_RELEASE : DSM_SEQUENTIAL;
+    auto *const arena = static_cast<std::byte *>(dsm_alloc(batch * pages_per_instance * page_bytes, &attr));
+    DSM_REQUIRE(arena != nullptr);
     auto *const registers = dsm_test::shared<Registers>(threads_max);
-    Report report(false);
+    Report report(false, is_release ? Memory::Release : Memory::Sequential);
     if (dsm_rank() == 0) { report.head("runs"); }
     for (const LitmusTest &test : tests) {
         if (!only.empty() && only != test.name) { continue; }
-        const Reference reference = enumerate(test);
+        const Reference reference = is_release ? enumerate_release(test) : enumerate(test);
         const std::vector<Placement> placements = distinct(test, all_placements);
         const auto share = static_cast<unsigned>((iterations + placements.size() - 1) / placements.size());
         for (const Placement placement : placements) {
             const std::uint64_t seed = dsm_test::the_seed * 64 + static_cast<unsigned>(placement);
             Run run(test, placement, arena, registers, seed);
             Seen seen;
+            run.make_barriers(batch);
             for (unsigned done = 0, number = 0; done < share; done += batch, ++number) {
                 run.batch(number, std::min(batch, share - done), seen);
             }
+            run.destroy_barriers(batch);
             if (dsm_rank() == 0) {
                 report.add(test, name_of(placement), std::to_string(share), reference, seen, Expected::Nothing);
             }

@@ -192,7 +192,8 @@ constexpr Form forms[] = {
     {"lock", OperationKind::Lock, true, false, false},       {"unlock", OperationKind::Unlock, true, false, false},
     {"fence", OperationKind::Fence, false, false, false},    {"barrier", OperationKind::Barrier, false, false, false}};
 
-/// load X -> R | store X V | exchange X V -> R | fetch_add X V -> R | lock M | unlock M | fence | barrier, each with "if R=V".
+/// load X -> R | store X V | exchange X V -> R | fetch_add X V -> R | lock M | unlock M | fence | barrier, each with
+/// "if R=V".
 void Parser::on_operation(Words words) {
     if (test_.threads.empty() || !test_.conditions.empty()) { return refuse(quoted(words[0]) + " is not known here"); }
     Operation operation{OperationKind::Fence, 0, 0, no_register, false, 0, 0};

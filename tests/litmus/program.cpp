@@ -59,7 +59,8 @@ std::string text(const LitmusTest &test, const Condition &condition) {
 }
 
 std::string text(const LitmusTest &test, const Operation &operation) {
-    static constexpr const char *names[] = {"load", "store", "exchange", "fetch_add", "lock", "unlock", "fence", "barrier"};
+    static constexpr const char *names[] = {"load", "store",  "exchange", "fetch_add",
+                                            "lock", "unlock", "fence",    "barrier"};
     std::string line = names[static_cast<unsigned>(operation.kind)];
     if (operation.kind < OperationKind::Fence) { append(line, test.objects[operation.object].name); }
     if (writes(operation)) { append(line, std::to_string(operation.value)); }

@@ -20,6 +20,7 @@ ReleaseThreads ReleaseSearch::beginning() {
     ReleaseThreads threads(setting_, pool_.pool());
     threads.begin(options_.start);
     threads.world().plant(options_.mutation);
+    if (options_.overlooks_invariants) { threads.world().overlook_invariants(); }
     if (options_.puts_late) {
         threads.world().chooses_put = [] { return true; };
     }
@@ -113,6 +114,7 @@ public:
           setting_(chosen(test, options.placement)), threads_(setting_, pool_.pool()) {
         begin_at_random();
         threads_.world().plant(options.mutation);
+        if (options.overlooks_invariants) { threads_.world().overlook_invariants(); }
         threads_.set_trace(options.trace);
         const unsigned put_often = random_.one_in(2) ? 0 : random_.between(1, 4);
         if (put_often != 0) {

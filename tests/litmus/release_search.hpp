@@ -18,6 +18,7 @@ struct ReleaseOptions {
     unsigned evictions = 0;
     std::uint64_t states_max = 8'000'000;
     protocol::ReleaseMutation mutation = protocol::ReleaseMutation::None;
+    bool overlooks_invariants = false; ///< what programs see alone is judged
 };
 
 class ReleaseSearch {
@@ -52,6 +53,7 @@ struct ReleaseRandomOptions {
     std::uint64_t seed = 1;
     protocol::ReleaseMutation mutation = protocol::ReleaseMutation::None;
     std::vector<std::string> *trace = nullptr;
+    bool overlooks_invariants = false;
 };
 
 /// One run, all of which the seed says: how pages are treated and begin, what is delayed, put late, cut into parts,

@@ -3,18 +3,14 @@
 
 #include "libdsm/protocol/release/interval.hpp"
 #include "libdsm/sync/atomic_value.hpp"
-#include "tests/litmus/state_set.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dsm::litmus {
 
 using protocol::has;
-using release_test::Intake;
 using release_test::Node;
 using release_test::NodePage;
-using release_test::Packet;
 using release_test::ReleaseFlag;
 using release_test::SyncMessage;
 
@@ -50,9 +46,9 @@ ReleaseSetting release_setting(const LitmusTest &test, Placement placement, Mann
     setting.world.nodes = std::max(test.node_count(), 2U);
     setting.world.pages = std::max(setting.layout.pages, 1U);
     // A page has as many bytes as there are variables in it: its own alone, or all.
-    const auto variables = static_cast<unsigned>(
-        std::count_if(test.objects.begin(), test.objects.end(),
-                      [](const Object &object) { return object.kind == ObjectKind::Variable; }));
+    const auto variables =
+        static_cast<unsigned>(std::count_if(test.objects.begin(), test.objects.end(),
+                                            [](const Object &object) { return object.kind == ObjectKind::Variable; }));
     const bool is_apart = setting.layout.pages > 1 || variables <= 1;
     setting.world.page_bytes = is_apart ? 1 : variables;
     for (std::uint8_t &slot : setting.layout.slot_of) { slot = is_apart ? std::uint8_t{0} : slot; }
@@ -85,7 +81,10 @@ void ReleaseThreads::set_trace(std::vector<std::string> *trace) {
 
 void ReleaseThreads::touch(unsigned node, unsigned page, Access wanted) {
     for (unsigned turn = 0; world_.access(node, page) < wanted; ++turn) {
-        if (turn == 16) { return world_.fail("a page does not come before the test begins"); }
+        if (turn == 16) {
+            failure_ = "a page does not come before the test begins";
+            return;
+        }
         world_.fault(node, page, {.access = wanted, .is_awaited = true});
         drain();
     }
@@ -496,115 +495,11 @@ std::uint8_t ReleaseThreads::final_value(unsigned page, unsigned slot) {
     for (unsigned node = 0; node < setting_->world.nodes; ++node) {
         const NodePage &entry = world_.at(node, page);
         if (entry.state.access != Access::None && entry.frame.at(slot) != value) {
-            world_.fail("after a barrier node " + std::to_string(node) + " has a copy of page " +
-                        std::to_string(page) + " that differs from the home's");
+            failure_ = "after a barrier node " + std::to_string(node) + " has a copy of page " + std::to_string(page) +
+                       " that differs from the home's";
         }
     }
     return value;
-}
-
-// ---- States as numbers
-
-namespace {
-
-class Hasher {
-public:
-    template <class T> void add(const T &object) {
-        static_assert(std::is_trivially_copyable_v<T>);
-        bytes(&object, sizeof object);
-    }
-    void bytes(const void *data, std::size_t count) {
-        const auto *at = static_cast<const unsigned char *>(data);
-        for (; count != 0;) {
-            std::uint64_t word = 0;
-            const std::size_t part = std::min(count, sizeof word);
-            std::memcpy(&word, at, part);
-            value = mixed(value, word);
-            at += part;
-            count -= part;
-        }
-    }
-    std::uint64_t value = 1;
-};
-
-std::uint64_t hash_of(const Packet &packet) {
-    Hasher hasher;
-    hasher.add(packet.from);
-    hasher.add(packet.to);
-    hasher.add(packet.put);
-    hasher.add(packet.part);
-    hasher.add(packet.is_sync);
-    hasher.add(packet.body);
-    hasher.add(packet.sync);
-    hasher.add(packet.time);
-    hasher.bytes(packet.record.data(), packet.record.size());
-    for (const Packet &home : packet.homes) { hasher.add(hash_of(home)); }
-    return hasher.value;
-}
-
-void add(Hasher &hasher, const NodePage &page) {
-    hasher.add(page.state);
-    hasher.add(page.frame);
-    hasher.add(page.twin);
-    hasher.add(page.dirty);
-    hasher.add(page.arrived);
-    hasher.add(page.kept.size());
-    for (const Packet &packet : page.kept) { hasher.add(hash_of(packet)); }
-}
-
-void add(Hasher &hasher, const Node &node, unsigned pages) {
-    for (unsigned page = 0; page < pages; ++page) { add(hasher, node.pages[page]); }
-    hasher.add(node.interval.begun);
-    hasher.add(node.interval.done);
-    hasher.add(node.interval.parts_left);
-    hasher.add(node.interval.again);
-    hasher.add(node.time);
-    hasher.add(node.list);
-    hasher.add(node.closing);
-    hasher.add(node.makes_diffs);
-    hasher.add(node.noticed);
-    hasher.add(node.updates);
-    std::uint64_t intakes = 0; // In any order.
-    for (const Intake &intake : node.intakes) {
-        Hasher one;
-        one.add(intake.sync);
-        one.add(intake.time);
-        one.add(intake.left);
-        one.add(intake.has_advanced);
-        one.add(intake.epochs);
-        for (const Packet &home : intake.homes) { one.add(hash_of(home)); }
-        intakes += one.value;
-    }
-    hasher.add(intakes);
-}
-
-} // namespace
-
-std::uint64_t ReleaseThreads::hash() const {
-    Hasher hasher;
-    for (unsigned node = 0; node < setting_->world.nodes; ++node) {
-        add(hasher, world_.nodes[node], setting_->world.pages);
-        hasher.add(world_.log[node].size());
-        hasher.bytes(world_.log[node].data(), world_.log[node].size());
-    }
-    std::uint64_t under_way = 0; // In any order.
-    for (const Packet &packet : world_.network) { under_way += hash_of(packet); }
-    for (const Held &held : held_) {
-        Hasher one;
-        one.add(held.from);
-        one.add(held.to);
-        one.add(held.after);
-        one.add(held.message);
-        under_way += mixed(one.value, 3);
-    }
-    hasher.add(under_way);
-    hasher.add(threads_);
-    hasher.add(locks_);
-    hasher.add(atomics_);
-    hasher.add(departed_);
-    hasher.add(arrived_);
-    hasher.add(evictions_left);
-    return hasher.value;
 }
 
 } // namespace dsm::litmus

@@ -62,7 +62,8 @@ public:
     [[nodiscard]] Outcome outcome();
     [[nodiscard]] std::uint64_t hash() const;
 
-    [[nodiscard]] const std::string &failure() const { return world_.failure(); }
+    /// The first thing that no program may meet, or that breaks an invariant; empty while all is well.
+    [[nodiscard]] const std::string &failure() const { return failure_.empty() ? world_.failure() : failure_; }
     release_test::ReleaseWorld &world() { return world_; }
     void set_trace(std::vector<std::string> *trace);
     unsigned evictions_left = 0; ///< for whoever chooses events
@@ -132,6 +133,7 @@ private:
     std::array<std::uint8_t, nodes_max> departed_{}; ///< barriers that a node has left
     std::uint8_t arrived_ = 0;                       ///< threads, at node 0
     std::vector<Held> held_;
+    std::string failure_;
 };
 
 } // namespace dsm::litmus

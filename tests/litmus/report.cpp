@@ -32,9 +32,7 @@ void Report::add(const LitmusTest &test, const char *placement, const std::strin
         const Verdict verdict = condition.verdict(memory_);
         if (count != 0 || verdict == Verdict::Forbidden) { continue; }
         std::printf(" (never seen)");
-        if (verdict == Verdict::Sometimes && expected == Expected::Some) {
-            missing.push_back(text(test, condition));
-        }
+        if (verdict == Verdict::Sometimes && expected == Expected::Some) { missing.push_back(text(test, condition)); }
     }
     std::printf("\n");
     for (const std::string &what : missing) { fail(test, placement, "never seen: " + what, {}); }

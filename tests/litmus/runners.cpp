@@ -59,7 +59,9 @@ void run_reference(const std::vector<LitmusTest> &tests, const Choice &choice, R
         for (const Outcome &outcome : reference.outcomes) { seen[outcome] = 1; }
         report.add(test, reference.has_race ? "race" : "no race", std::to_string(reference.states), reference, seen,
                    Expected::All);
-        for (const std::string &finding : check_verdicts(test, enumerate(test))) { report.fail(test, "file", finding, {}); }
+        for (const std::string &finding : check_verdicts(test, enumerate(test))) {
+            report.fail(test, "file", finding, {});
+        }
     }
 }
 
@@ -128,15 +130,15 @@ void search_release(const LitmusTest &test, const Reference &reference, Placemen
                                .puts_late = choice.is_fine,
                                .evictions = choice.evictions,
                                .states_max = choice.states_max,
-                               .mutation = choice.release_mutation});
+                               .mutation = choice.release_mutation,
+                               .overlooks_invariants = choice.hunts_bug});
             release_running = &one;
             const ExhaustiveResult result = one.run();
             release_running = nullptr;
             for (const auto &[outcome, count] : result.outcomes) { seen[outcome] += count; }
             states += result.states;
             is_complete = is_complete && result.is_complete;
-            const std::string where =
-                std::string(name_of(placement)) + " " + name_of(manner) + " " + name_of(start);
+            const std::string where = std::string(name_of(placement)) + " " + name_of(manner) + " " + name_of(start);
             if (!result.failure.empty()) {
                 report.fail(test, where, result.failure, result.counterexample);
                 if (choice.hunts_bug) { return; }
@@ -146,16 +148,14 @@ void search_release(const LitmusTest &test, const Reference &reference, Placemen
             }
         }
     }
-    const Expected expected = !is_complete          ? Expected::Nothing
-                              : reference.has_race ? Expected::Some
-                                                   : Expected::All;
+    const Expected expected = !is_complete ? Expected::Nothing : reference.has_race ? Expected::Some : Expected::All;
     report.add(test, name_of(placement), std::to_string(states), reference, seen, expected);
 }
 
 RandomResult run_seed(const LitmusTest &test, Placement placement, const Choice &choice,
                       std::vector<std::string> *trace) {
     if (choice.memory == Memory::Release) {
-        return run_release_random(test, {placement, seed_running, choice.release_mutation, trace});
+        return run_release_random(test, {placement, seed_running, choice.release_mutation, trace, choice.hunts_bug});
     }
     return run_random(test, {placement, seed_running, choice.mutation, choice.lock_mutation, trace});
 }
@@ -169,7 +169,8 @@ void simulate(const LitmusTest &test, const Reference &reference, Placement plac
         if (result.failure.empty() && !reference.outcomes.contains(result.outcome)) {
             result.failure = std::string("an outcome that ") +
                              (choice.memory == Memory::Release ? "release memory never shows: "
-                                                               : "sequential consistency forbids: ") + text(test, result.outcome);
+                                                               : "sequential consistency forbids: ") +
+                             text(test, result.outcome);
         }
         if (!result.failure.empty()) {
             std::vector<std::string> trace;

@@ -175,7 +175,7 @@ void ReleaseWorld::part_acknowledged(unsigned node) {
 // ---- Reports
 
 void ReleaseWorld::fail(const std::string &what) {
-    if (failure_.empty()) { failure_ = what; }
+    if (failure_.empty() && !overlooks_) { failure_ = what; }
 }
 
 std::string ReleaseWorld::where(unsigned node, unsigned page) const {
