@@ -1,0 +1,120 @@
+// What release memory costs beside sequential memory, both in one run, in turn: medians over rounds, printed by rank 0.
+// Not a test.
+//
+//   DSM_RANKS_PER_NODE=1 mpirun -n 2 build/tests/mpi_release_bench [--rounds N]
+#include "tests/mpi/support/job.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <functional>
+#include <vector>
+
+namespace {
+
+using namespace dsm_test;
+
+constexpr std::size_t page_ints = 4096 / sizeof(int);
+constexpr std::size_t shared_pages = 16;
+constexpr std::size_t released_pages = 1000;
+
+struct Counter {
+    dsm_mutex_t mutex;
+    long value;
+};
+
+/// One kind of memory, and what is done in it.
+struct Arena {
+    explicit Arena(dsm_memory_t memory) {
+        dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;
+        attr.memory = memory;
+        integers = static_cast<int *>(dsm_alloc(shared_pages * 4096, &attr));
+        counter = static_cast<Counter *>(dsm_alloc(sizeof(Counter), &attr));
+        attr.homes = DSM_HOMES_ONE;
+        attr.home_rank = dsm_size() - 1;
+        pages = static_cast<unsigned char *>(dsm_alloc(released_pages * 4096, &attr));
+        DSM_REQUIRE(integers != nullptr && counter != nullptr && pages != nullptr);
+    }
+
+    /// Every rank writes its integers of all pages, page after page for each place, as threads would that take turns.
+    void alternate() const {
+        const auto ranks = static_cast<std::size_t>(dsm_size());
+        for (auto at = static_cast<std::size_t>(dsm_rank()); at < page_ints; at += ranks) {
+            for (std::size_t page = 0; page < shared_pages; ++page) { ++integers[page * page_ints + at]; }
+        }
+        dsm_barrier_all();
+    }
+    void check(int rounds) const {
+        for (std::size_t i = 0; i < shared_pages * page_ints; ++i) { DSM_REQUIRE_EQUAL(integers[i], rounds); }
+        dsm_barrier_all();
+    }
+    /// The ranks add to the counter in turn.
+    void count(long times) const {
+        const long end = ++counted * times * dsm_size();
+        for (long seen = 0; seen < end;) {
+            dsm_mutex_lock(&counter->mutex);
+            seen = counter->value;
+            if (seen < end && seen % dsm_size() == dsm_rank()) { counter->value = ++seen; }
+            dsm_mutex_unlock(&counter->mutex);
+        }
+        dsm_barrier_all();
+    }
+    /// Rank 0 writes one word of each page, at another node, and releases.
+    void release(int round) const {
+        if (dsm_rank() == 0) {
+            for (std::size_t page = 0; page < released_pages; ++page) {
+                pages[page * 4096] = static_cast<unsigned char>(round + 1);
+            }
+        }
+        dsm_barrier_all();
+    }
+
+    int *integers;
+    Counter *counter;
+    unsigned char *pages;
+    mutable long counted = 0;
+};
+
+double median_us(int rounds, const std::function<void(int)> &once) {
+    std::vector<double> times;
+    for (int round = 0; round < rounds; ++round) {
+        const auto began = std::chrono::steady_clock::now();
+        once(round);
+        const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
+        if (round >= rounds / 4) { times.push_back(took.count()); } // Pages have settled.
+    }
+    std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
+    return times[times.size() / 2];
+}
+
+void print(const char *what, double sequential_us, double release_us) {
+    if (dsm_rank() != 0) { return; }
+    std::printf("%-58s %12.1f %12.1f %8.1f\n", what, sequential_us, release_us, sequential_us / release_us);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    start(dsm_init());
+    const int rounds = static_cast<int>(option(argc, argv, "--rounds", 40));
+    const Arena sequential(DSM_SEQUENTIAL);
+    const Arena release(DSM_RELEASE);
+    if (dsm_rank() == 0) {
+        std::printf("%-58s %12s %12s %8s\n", "median, microseconds", "sequential", "release", "ratio");
+    }
+    const auto compare = [&](const char *what, int times, const std::function<void(const Arena &, int)> &once) {
+        const double in_sequential = median_us(times, [&](int round) { once(sequential, round); });
+        const double in_release = median_us(times, [&](int round) { once(release, round); });
+        print(what, in_sequential, in_release);
+    };
+    compare("alternate integers of 16 pages, and a barrier", rounds,
+            [](const Arena &arena, int) { arena.alternate(); });
+    sequential.check(rounds);
+    release.check(rounds);
+    compare("a counter behind a mutex, 100 additions a rank in turn", rounds,
+            [](const Arena &arena, int) { arena.count(100); });
+    compare("a word of 1,000 pages of another node, and a barrier", rounds,
+            [](const Arena &arena, int round) { arena.release(round); });
+    return finish("release_bench");
+}
