@@ -2,6 +2,7 @@
 #include "libdsm/runtime/node.hpp"
 
 #include "libdsm/protocol/release/notice_log.hpp"
+#include "libdsm/runtime/race_check.hpp"
 #include "libdsm/runtime/sync_memory.hpp"
 
 namespace dsm::rt {
@@ -39,6 +40,7 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
     release_lists = place(ReleaseTables::lists_bytes(segment_pages));
     notices = place(protocol::NoticeLog::region_bytes());
     twins = place(segment_bytes);
+    races = place(RaceShared::bytes());
 }
 
 void Node::map_tables() {
@@ -56,6 +58,7 @@ void Node::map_tables() {
     areas_grew = reinterpret_cast<std::atomic<std::uint32_t> *>(base + layout.areas_grew);
     release.emplace(base + layout.release, base + layout.release_lists, base + layout.twins, segment.page_count());
     notices = base + layout.notices;
+    races = reinterpret_cast<RaceShared *>(base + layout.races);
 }
 
 } // namespace dsm::rt

@@ -28,11 +28,12 @@ namespace dsm::rt {
 struct TableLayout {
     explicit TableLayout(std::size_t segment_bytes);
     std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0,
-                objects = 0, areas_grew = 0, release = 0, release_lists = 0, notices = 0, twins = 0;
+                objects = 0, areas_grew = 0, release = 0, release_lists = 0, notices = 0, twins = 0, races = 0;
     std::size_t total = 0;
 };
 
 struct SyncMemory;
+struct RaceShared;
 class ReleaseNode;
 
 class Node {
@@ -61,6 +62,7 @@ public:
     std::atomic<std::uint32_t> *areas_grew = nullptr;
     std::optional<ReleaseTables> release;
     std::byte *notices = nullptr; ///< the memory of the notice log
+    RaceShared *races = nullptr;  ///< used with DSM_CHECK_RACES
 
     ReleaseNode *releases = nullptr;               ///< none with one node
     std::unique_ptr<memory::FaultBackend> backend; ///< none with one node

@@ -17,7 +17,7 @@ namespace {
 constexpr std::array known_names = {"DSM_FAULT",        "DSM_BULK",         "DSM_PROGRESS", "DSM_RANKS_PER_NODE",
                                     "DSM_SEGMENT_SIZE", "DSM_SEGMENT_BASE", "DSM_CACHE",    "DSM_TIMEOUT",
                                     "DSM_LOG",          "DSM_CORE",         "DSM_TRACE",    "DSM_TRACE_SIZE",
-                                    "DSM_READ_TREE",    "DSM_MEMORY",       "DSM_ADAPT"};
+                                    "DSM_READ_TREE",    "DSM_MEMORY",       "DSM_ADAPT",    "DSM_CHECK_RACES"};
 
 constexpr std::size_t segment_bytes_min = std::size_t{64} << 20;
 constexpr std::size_t segment_bytes_max = std::size_t{16} << 40;
@@ -193,6 +193,8 @@ OptionsResult read_options() {
         array{pair{"sequential", memory::MemoryKind::Sequential}, pair{"release", memory::MemoryKind::Release}},
         options.memory);
     reader.choice("DSM_ADAPT", array{pair{"on", true}, pair{"off", false}}, options.adapts);
+    reader.choice("DSM_CHECK_RACES", array{pair{"1", true}, pair{"0", false}, pair{"on", true}, pair{"off", false}},
+                  options.checks_races);
     reader.whole_number("DSM_RANKS_PER_NODE", 1, ranks_per_node_max, options.ranks_per_node);
     reader.bytes("DSM_SEGMENT_SIZE", segment_bytes_min, segment_bytes_max, area_bytes, options.segment_bytes);
     reader.address("DSM_SEGMENT_BASE", options.segment_base);

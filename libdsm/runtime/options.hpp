@@ -28,6 +28,7 @@ struct Options {
     CoreChoice core = CoreChoice::none;
     memory::MemoryKind memory = memory::MemoryKind::Sequential; ///< of what asks for none; Release: of all but files
     bool adapts = true;                                         ///< release memory learns from how its pages are used
+    bool checks_races = false;                                  ///< release memory tells of writes that nothing orders
     int tree_above_nodes = 32;                                  ///< in jobs of more nodes reads climb a tree
     std::string trace_file;                                     ///< ".RANK" is added; empty: no trace
     std::size_t trace_bytes = std::size_t{1} << 30;             ///< of a rank's trace

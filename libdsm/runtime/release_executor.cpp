@@ -49,7 +49,11 @@ void ReleaseExecutor::send(NodeId to, const ReleaseMessage &message) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
     if (message.kind == protocol::ReleaseMessageKind::Fetch) { count(pages_.engine_.statistics().fetches); }
     if (message.kind != protocol::ReleaseMessageKind::Flush) { return post(agent, head(), message, {}); }
-    // A diff that is passed on: its bytes stand in the record that is being handled.
+    post_flush(agent, message, message.diff); // Passed on: the bytes stand in the record that is being handled.
+}
+
+/// `body` begins with the message's diff.
+void ReleaseExecutor::post_flush(Rank agent, const ReleaseMessage &message, std::span<const std::byte> body) {
     std::byte record[sizeof(ReleaseRecordHead) + protocol::release_record_bytes];
     ReleaseMessage without_diff = message;
     without_diff.diff = {};
@@ -58,7 +62,7 @@ void ReleaseExecutor::send(NodeId to, const ReleaseMessage &message) {
     ReleaseRecordHead head_with_size = head();
     head_with_size.wire_bytes = static_cast<std::uint16_t>(wire_bytes + message.diff.size());
     std::memcpy(record, &head_with_size, sizeof head_with_size);
-    pages_.engine_.post(agent, {record, sizeof record}, message.diff);
+    pages_.engine_.post(agent, {record, sizeof record}, body);
 }
 
 void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
@@ -113,9 +117,10 @@ void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
 unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool refresh) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
     const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
-    std::byte diff[page_bytes + protocol::page_diff_part_bytes_min];
+    std::byte diff[page_bytes + protocol::page_diff_part_bytes_min + sizeof(RaceCheck::Time)];
+    const std::size_t time_bytes = pages_.races_ ? pages_.races_->time_bytes() : 0;
     const std::size_t room =
-        std::min(sizeof diff, record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes);
+        std::min(sizeof diff, record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes) - time_bytes;
     protocol::DiffEncoder encoder(frame(), twin(), refresh ? protocol::RefreshTwin::Yes : protocol::RefreshTwin::No);
     unsigned parts = 0;
     while (const std::size_t bytes = encoder.next({diff, room})) {
@@ -129,7 +134,9 @@ unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool r
         }
         count(pages_.engine_.statistics().diffs_sent);
         count(pages_.engine_.statistics().diff_bytes, bytes);
-        send(to, part);
+        const std::span behind(diff + bytes, sizeof diff - bytes);
+        if (pages_.races_) { pages_.races_->write_time(behind); } // Now that the bytes have been read.
+        post_flush(agent, part, {diff, bytes + time_bytes});
         ++parts;
     }
     return parts;
@@ -154,7 +161,12 @@ bool ReleaseExecutor::refresh_twin() {
     std::byte scratch[page_bytes + protocol::page_diff_part_bytes_min];
     protocol::DiffEncoder encoder(frame(), twin(), protocol::RefreshTwin::Yes);
     bool differs = false;
-    while (encoder.next(scratch) != 0) { differs = true; }
+    protocol::PageBytes changed{};
+    while (const std::size_t bytes = encoder.next(scratch)) {
+        differs = true;
+        if (pages_.races_) { protocol::add_bytes(changed, protocol::bytes_in({scratch, bytes})); }
+    }
+    if (differs && pages_.races_) { pages_.races_->on_home_writes(entry_, page_, changed); }
     return differs;
 }
 
@@ -164,7 +176,12 @@ void ReleaseExecutor::make_twin() {
 }
 
 /// The memory stays for the next one: pages that are written once are written again.
-void ReleaseExecutor::drop_twin() {}
+void ReleaseExecutor::drop_twin() {
+    const bool is_compared = protocol::is_home(entry_.release) && !entry_.release.copyset.empty();
+    if (!pages_.races_ || !is_compared) { return; }
+    // A home that knew that it had written has not looked at what.
+    pages_.races_->on_home_writes(entry_, page_, protocol::changed_bytes(frame(), twin()));
+}
 
 void ReleaseExecutor::install(Install how, std::size_t offset, std::span<const std::byte> bytes) {
     switch (how) {

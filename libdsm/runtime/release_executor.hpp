@@ -40,6 +40,7 @@ private:
     void send_parts(Rank agent, const protocol::ReleaseMessage &message);
     void post(Rank agent, ReleaseRecordHead head, const protocol::ReleaseMessage &message,
               std::span<const std::byte> part);
+    void post_flush(Rank agent, const protocol::ReleaseMessage &message, std::span<const std::byte> body);
     bool is_mapped(Access access) const;
     std::byte *frame() const { return pages_.node_.frames.frame(page_); }
     /// Where there is a twin at the home, it is what readers get: what differs from it is noticed.

@@ -2,6 +2,7 @@
 #include "libdsm/runtime/carried_record.hpp"
 #include "libdsm/runtime/release_node.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 namespace dsm::rt {
@@ -74,6 +75,12 @@ template <class Parts> void ReleaseNode::adopt(const protocol::EnvelopeHead &hea
 void ReleaseNode::on_barrier_open() {
     const std::lock_guard locked(tables_.shared().lock);
     log_.on_barrier_depart();
+}
+
+void ReleaseNode::copy_time(std::span<protocol::Interval> time) const {
+    const std::size_t nodes = std::min<std::size_t>(time.size(), node_.topology->node_count());
+    const std::lock_guard locked(tables_.shared().lock);
+    for (std::uint16_t node = 0; node < nodes; ++node) { time[node] = log_.known(NodeId{node}); }
 }
 
 void ReleaseNode::describe() const {

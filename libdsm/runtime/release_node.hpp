@@ -44,6 +44,7 @@ public:
     bool carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) override;
     void on_record(std::int32_t from_rank, std::span<const std::byte> record) override;
     void on_flush_part_done() override;
+    void copy_time(std::span<protocol::Interval> time) const override;
     void post_with_notices(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) override {
         post_enveloped({to, head, body});
     }

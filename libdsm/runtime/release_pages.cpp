@@ -127,6 +127,7 @@ void ReleasePages::on_notice(PageId page) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
     if (!is_release(entry.attributes) || entry.dead != 0) { return; }
+    if (races_) { races_->on_notice(entry, page); }
     ReleaseExecutor effects(*this, entry, page, false);
     protocol_.on_notice(entry.release, coherence_.context_of(entry.attributes, page), effects);
 }
@@ -199,6 +200,7 @@ unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::by
         }
         if (!is_complete(record, entry)) { return 0; }
     }
+    if (races_ && record.message.kind == ReleaseMessageKind::Flush) { races_->on_flush(record, entry); }
     return step(record.message, entry, effects);
 }
 

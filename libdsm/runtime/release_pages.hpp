@@ -5,11 +5,13 @@
 
 #include "libdsm/protocol/release/release_protocol.hpp"
 #include "libdsm/runtime/coherence.hpp"
+#include "libdsm/runtime/race_check.hpp"
 #include "libdsm/runtime/release_records.hpp"
 #include "libdsm/runtime/release_tables.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace dsm::rt {
 
@@ -18,6 +20,8 @@ class ReleaseOrdering {
 public:
     virtual ~ReleaseOrdering() = default;
     virtual void on_flush_part_done() = 0;
+    /// What this node knows of each node's intervals (NoticeLog::known()), as many as there is room for.
+    virtual void copy_time(std::span<protocol::Interval> time) const = 0;
     /// Sends a record with what this node knows of others' writes, which is known there before it is handled.
     virtual void post_with_notices(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
 };
@@ -58,6 +62,8 @@ class ReleasePages final : public RecordService {
 public:
     ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits, bool reads_ahead);
     void set_ordering(ReleaseOrdering &ordering) { ordering_ = &ordering; }
+    /// DSM_CHECK_RACES. After set_ordering().
+    void check_races() { races_.emplace(node_, *ordering_); }
 
     // -- With the entry's lock held; `at` is of release memory.
     /// As Coherence::try_map().
@@ -105,6 +111,7 @@ private:
     protocol::ReleaseProtocol protocol_;
     const bool reads_ahead_;
     ReleaseOrdering *ordering_ = nullptr;
+    std::optional<RaceCheck> races_;
     KeptRecords kept_;        ///< what came before the Home that it is for
     KeptRecords homes_;       ///< parts of Homes that are not whole, or that must wait
     bool gives_kept_ = false; ///< in a step: what is kept of its page is to be looked at again; driver only

@@ -1,11 +1,18 @@
 // Checked decoding of records about release pages.
 #include "libdsm/runtime/release_records.hpp"
 
+#include "libdsm/protocol/release/notice_wire.hpp"
 #include "libdsm/protocol/release/release_wire.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace dsm::rt {
+namespace {
+
+constexpr std::size_t time_entry_bytes = sizeof(protocol::Interval);
+
+} // namespace
 
 std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> bytes, std::uint64_t page_count,
                                                    unsigned node_count) noexcept {
@@ -22,6 +29,9 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
     record.attributes = {head.generation, head.home, page_shift, head.origin};
     record.message = *message;
     record.part = behind.subspan(head.wire_bytes);
+    if (message->kind == protocol::ReleaseMessageKind::Flush && record.part.size() == node_count * time_entry_bytes) {
+        record.time = std::exchange(record.part, {});
+    }
     const bool has_bytes = message->contents == protocol::Contents::Bytes && head.in_place == 0;
     const bool is_part = !record.part.empty() && head.part_offset + record.part.size() <= page_bytes;
     const bool fits = has_bytes ? is_part || head.is_packed != 0 : record.part.empty() && head.is_packed == 0;

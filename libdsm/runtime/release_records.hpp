@@ -12,7 +12,8 @@
 namespace dsm::rt {
 
 /// Followed by `wire_bytes` of an encoded ReleaseMessage, then by bytes of the page from `part_offset`. A page comes in
-/// one part or several, in any order, each with the whole message; a page that is mostly zeros in one, packed.
+/// one part or several, in any order, each with the whole message; a page that is mostly zeros in one, packed. With
+/// DSM_CHECK_RACES a Flush is followed by its origin's time: what it knows of each node's intervals, 8 bytes each.
 struct ReleaseRecordHead {
     Service service;
     PageOrigin origin;
@@ -31,6 +32,7 @@ struct ReleaseRecord {
     PageAttributes attributes;
     protocol::ReleaseMessage message;
     std::span<const std::byte> part;
+    std::span<const std::byte> time; ///< of a Flush, if it came with one
 };
 
 /// Nothing unless every field is in range.

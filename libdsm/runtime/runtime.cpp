@@ -31,21 +31,21 @@ struct SharedChoices {
     BulkChoice bulk;
     bool traces;
     memory::MemoryKind memory;
+    bool checks_races;
     int library_version;
     friend bool operator==(const SharedChoices &, const SharedChoices &) = default;
 };
 
 void check_choices(transport::Transport &transport, const Options &options) {
-    const SharedChoices mine{options.segment_bytes,       options.segment_base, options.cache_bytes,
-                             options.ranks_per_node,      options.fault,        options.bulk,
-                             !options.trace_file.empty(), options.memory,       DSM_VERSION};
+    const SharedChoices mine{
+        options.segment_bytes, options.segment_base,        options.cache_bytes, options.ranks_per_node, options.fault,
+        options.bulk,          !options.trace_file.empty(), options.memory,      options.checks_races,   DSM_VERSION};
     const auto all = gather(transport, mine);
     agree(transport, all[0].library_version == DSM_VERSION ? 0 : EINVAL,
           "the library of this rank is not of the same version as that of rank 0");
-    agree(
-        transport, all[0] == mine ? 0 : EINVAL,
-        "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT, DSM_BULK and DSM_MEMORY must be "
-        "the same in all ranks, and DSM_TRACE set in all or in none");
+    agree(transport, all[0] == mine ? 0 : EINVAL,
+          "DSM_SEGMENT_SIZE, DSM_SEGMENT_BASE, DSM_CACHE, DSM_RANKS_PER_NODE, DSM_FAULT, DSM_BULK, DSM_MEMORY and "
+          "DSM_CHECK_RACES must be the same in all ranks, and DSM_TRACE set in all or in none");
 }
 
 void warn_of(const std::vector<std::string> &unknown_names) {
@@ -54,11 +54,26 @@ void warn_of(const std::vector<std::string> &unknown_names) {
     }
 }
 
-protocol::ReleaseLimits release_limits_of(const Options &options) {
+/// Whether DSM_CHECK_RACES is set, and the job small enough.
+bool checks_races(const Options &options, const Topology &topology) {
+    if (!options.checks_races || topology.node_count() <= RaceCheck::nodes_max) { return options.checks_races; }
+    if (topology.self().value == 0) {
+        DSM_LOG(start, warn, "DSM_CHECK_RACES has no effect: the job has %u nodes, and %u are the most",
+                topology.node_count(), RaceCheck::nodes_max);
+    }
+    return false;
+}
+
+protocol::ReleaseLimits release_limits_of(const Options &options, bool checks_races) {
     protocol::ReleaseLimits limits;
     if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.
         limits.hot_faults = protocol::ReleaseLimits::never;
         limits.refresh_misses = protocol::ReleaseLimits::never;
+        limits.move_streak = 0;
+        limits.bind_streak = 0;
+    }
+    if (checks_races) { // Where others hold copies the home has a twin, and what is remembered stays there.
+        limits.hot_faults = 0;
         limits.move_streak = 0;
         limits.bind_streak = 0;
     }
@@ -125,9 +140,11 @@ void Runtime::build(const Options &options) {
     liveness_ = std::make_unique<Liveness>(*engine_, topology_, options.timeout_s, &Runtime::describe_subject);
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
-        release_pages_ =
-            std::make_unique<ReleasePages>(node_, *engine_, *coherence_, release_limits_of(options), options.adapts);
+        const bool is_checked = checks_races(options, topology_);
+        release_pages_ = std::make_unique<ReleasePages>(node_, *engine_, *coherence_,
+                                                        release_limits_of(options, is_checked), options.adapts);
         release_node_ = std::make_unique<ReleaseNode>(node_, *engine_, *release_pages_);
+        if (is_checked) { release_pages_->check_races(); }
         coherence_->set_release(*release_pages_);
         node_.releases = release_node_.get();
         spans_->set_coherence(coherence_.get());

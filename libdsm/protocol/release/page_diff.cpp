@@ -324,6 +324,17 @@ PageBytes bytes_in(std::span<const std::byte> diff) noexcept {
     return bytes;
 }
 
+PageBytes changed_bytes(const std::byte *frame, std::byte *twin, Compare how) noexcept {
+    std::byte scratch[page_bytes + page_diff_part_bytes_min];
+    DiffEncoder encoder(frame, twin, RefreshTwin::No, how);
+    PageBytes changed{};
+    while (const std::size_t bytes = encoder.next(scratch)) {
+        const PageBytes part = bytes_in({scratch, bytes});
+        for (std::size_t line = 0; line < lines_per_page; ++line) { changed[line] |= part[line]; }
+    }
+    return changed;
+}
+
 std::size_t diff_changed_bytes(std::span<const std::byte> diff) noexcept {
     std::size_t count = 0;
     for (const std::uint64_t mask : bytes_in(diff)) { count += static_cast<std::size_t>(std::popcount(mask)); }

@@ -85,6 +85,8 @@ void merge_clean(std::byte *frame, std::span<const std::byte> fresh, std::size_t
 using PageBytes = std::array<std::uint64_t, lines_per_page>;
 /// Which bytes the diff has; none if it is malformed.
 PageBytes bytes_in(std::span<const std::byte> diff) noexcept;
+/// Which bytes of the frame differ from the twin. Nothing is changed.
+PageBytes changed_bytes(const std::byte *frame, std::byte *twin, Compare how = best_compare()) noexcept;
 /// How many bytes the diff has; 0 if it is malformed.
 std::size_t diff_changed_bytes(std::span<const std::byte> diff) noexcept;
 /// The first byte that both diffs have: the hint at a data race between two intervals that nothing orders.

@@ -217,5 +217,14 @@ TEST_F(OptionsTest, UnknownNamesAreCollected) {
     ::unsetenv("NOT_DSM_CACHE");
 }
 
+TEST_F(OptionsTest, ChecksRacesIfToldTo) {
+    EXPECT_FALSE(read_options().options.checks_races);
+    EXPECT_TRUE(good("DSM_CHECK_RACES", "1").checks_races);
+    EXPECT_TRUE(good("DSM_CHECK_RACES", "on").checks_races);
+    EXPECT_FALSE(good("DSM_CHECK_RACES", "0").checks_races);
+    EXPECT_FALSE(good("DSM_CHECK_RACES", "off").checks_races);
+    expect_bad("DSM_CHECK_RACES", "yes", "1|0|on|off");
+}
+
 } // namespace
 } // namespace dsm::rt
