@@ -127,7 +127,12 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
     DSM_CHECK(!is(ReleaseFlag::Flushing), "R4 one flush of a page at a time", subject());
     const bool is_given_up = state_.unchanged >= protocol_.limits_.unchanged_max && state_.pins == 0;
     const bool stays = is(ReleaseFlag::Valid) && is_hot() && !is_given_up;
-    if (!stays) { lower(is(ReleaseFlag::Valid) ? Access::Read : Access::None); }
+    // Listed before the bytes are read: a thread that writes behind the reading, and then releases, finds it there.
+    if (stays) {
+        list();
+    } else {
+        lower(is(ReleaseFlag::Valid) ? Access::Read : Access::None);
+    }
     ReleaseMessage message = message_of(ReleaseMessageKind::Flush);
     message.origin = context_.self;
     message.number = interval;
@@ -135,9 +140,7 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
     if (!mutates(ReleaseMutation::FlushForgotten)) {
         outcome.flush_parts = effects_.flush(state_.home, message, stays);
     }
-    if (stays) {
-        list();
-    } else {
+    if (!stays) {
         clear(ReleaseFlag::Twin);
         effects_.drop_twin();
         if (!is(ReleaseFlag::Valid)) {

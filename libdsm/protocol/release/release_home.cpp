@@ -78,9 +78,9 @@ void ReleaseStep::guard_before_serving() {
     if (state_.access != Access::Write || is(ReleaseFlag::MustNotice)) { return; }
     if (mutates(ReleaseMutation::ServeUnprotected)) { return; }
     if (is_hot()) {
+        list(); // Before the twin is made, while others write: see close_copy().
         effects_.make_twin();
         set(ReleaseFlag::Twin);
-        list();
     } else {
         lower(Access::Read);
     }
@@ -200,13 +200,13 @@ CloseOutcome ReleaseStep::close_home() {
 
 /// Whether the comparison finds a write. Without one the page stays listed, or is protected after many in vain.
 bool ReleaseStep::close_compared() {
+    list(); // Before the comparison: see close_copy().
     if (effects_.refresh_twin()) {
         state_.unchanged = 0;
         return true;
     }
     if (++state_.unchanged < protocol_.limits_.unchanged_max || state_.pins > 0) {
         state_.unchanged = std::min(state_.unchanged, protocol_.limits_.unchanged_max);
-        list();
         return false;
     }
     state_.unchanged = 0;

@@ -10,7 +10,7 @@
 struct Costs {
     std::uint64_t messages, pages, copies, faults, invalidations, hand_overs;
     std::uint64_t fetches, diffs, twins, notices, homes_moved; ///< of release memory
-    std::uint64_t packets; ///< MPI messages in which the messages went
+    std::uint64_t packets;                                     ///< MPI messages in which the messages went
 };
 
 /// What an operation may cost, each over all ranks.

@@ -4,6 +4,7 @@
 #include "tests/mpi/support/job.hpp"
 
 #include <array>
+#include <bit>
 #include <mpi.h>
 
 namespace {
@@ -170,9 +171,16 @@ void count_single_steps() {
     Page *memory = release_pages(pages, 1);
     for (std::size_t page = 0; is(1) && page < pages; ++page) { memory[page][0] = 5; }
     dsm_barrier_all();
+    // In an order without strides (that of the bits of the number, reversed), which nothing reads ahead.
+    static_assert(std::has_single_bit(pages));
+    const auto shuffled = [](std::size_t number) {
+        std::size_t result = 0;
+        for (std::size_t bit = 1; bit < pages; bit *= 2) { result = result * 2 + ((number & bit) != 0 ? 1 : 0); }
+        return result;
+    };
     const auto by_rank_0 = [&](auto step) {
         return Measurement::of([&] {
-            for (std::size_t page = 0; is(0) && page < pages; ++page) { step(memory[page]); }
+            for (std::size_t page = 0; is(0) && page < pages; ++page) { step(memory[shuffled(page)]); }
         });
     };
     report("read a page that is not here", by_rank_0([](Page &page) { DSM_REQUIRE_EQUAL(page[0], 5); }), pages,
