@@ -113,7 +113,8 @@ void Engine::end_transport() {
 bool Engine::driving() const { return driver_.load(std::memory_order_relaxed) == self_identity(); }
 
 void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
-    if (carrier_ == nullptr || !carrier_->carry(to, head, body)) { post_as_it_is(to, head, body); }
+    Carrier *const carrier = carrier_.load(std::memory_order_acquire);
+    if (carrier == nullptr || !carrier->carry(to, head, body)) { post_as_it_is(to, head, body); }
 }
 
 void Engine::post_as_it_is(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {

@@ -73,7 +73,8 @@ public:
     /// The doorbells of this host's ranks by rank, nullptr for ranks that have none here; [self] is always present.
     void set_doorbells(std::vector<Doorbell *> bells);
     void set_timer_handler(TimerHandler &handler) { timer_handler_ = &handler; }
-    void set_carrier(Carrier *carrier) { carrier_ = carrier; }
+    /// None to begin with. Any thread.
+    void set_carrier(Carrier *carrier) { carrier_.store(carrier, std::memory_order_release); }
     void set_long_wait_watch(LongWaitWatch &watch) { watch_ = &watch; }
     /// Called by the progress thread on every round with spare time (eviction and the like); returns whether it worked.
     void set_chore(std::function<bool()> chore) { chore_ = std::move(chore); }
@@ -173,7 +174,7 @@ private:
     Doorbell private_bell_{};
     TimerHandler *timer_handler_ = nullptr;
     LongWaitWatch *watch_ = nullptr;
-    Carrier *carrier_ = nullptr;
+    std::atomic<Carrier *> carrier_{nullptr};
     std::function<bool()> chore_;
     std::vector<std::atomic<Nanoseconds>> heard_;
     std::atomic<std::uint32_t> bit_counter_{0};

@@ -127,6 +127,16 @@ void ReleaseNode::release() {
     }
 }
 
+void ReleaseNode::finish() {
+    release();
+    ReleaseShared &shared = tables_.shared();
+    engine_.wait({"release", self_node().value}, engine_.next_bit(), [&] {
+        const std::lock_guard locked(shared.lock);
+        return held_.size() == 0;
+    });
+    engine_.set_carrier(nullptr);
+}
+
 // ---- Records that release
 
 bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {

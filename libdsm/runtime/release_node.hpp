@@ -31,6 +31,9 @@ public:
     // -- Any thread that may wait.
     /// Until every write of this node so far is in place at its home, and noticed.
     void release();
+    /// Until nothing of this rank waits for an interval; from then on no record orders memory any more. Before the last
+    /// barrier, which would else be held by whoever has come and answers nobody any more.
+    void finish();
     /// Until what has been noticed here and was asked for anew has come. After whatever may have acquired.
     void await_updates() {
         if (tables_.shared().updates.load(std::memory_order_acquire) != 0) { await_updates_slowly(); }

@@ -209,7 +209,10 @@ int Runtime::finish() {
     memory_->finish();
     sync_->barrier_all();
     const int error_of_files = binds_->finish();
-    if (!node_.solo()) { sync_->barrier_all(); } // Others may still be fetching what this rank has written.
+    if (!node_.solo()) { // Others may still be fetching what this rank has written.
+        release_node_->finish();
+        sync_->barrier_all();
+    }
     PhaseWatch watch(timeout_s_);
     watch.enter("dsm_finalize, which all ranks have entered", PhaseWatch::AtLimit::EndJob);
     engine_->stop();
