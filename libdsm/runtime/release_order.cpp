@@ -3,7 +3,6 @@
 
 #include "libdsm/runtime/calls.hpp"
 #include "libdsm/sync/barrier.hpp"
-#include "libdsm/sync/condition.hpp"
 #include "libdsm/sync/lock_token.hpp"
 
 #include <algorithm>
@@ -17,13 +16,11 @@ template <class Kind, std::size_t count> bool is_among(const std::array<Kind, co
 }
 
 using sync::BarrierMessageKind;
-using sync::ConditionMessageKind;
 using sync::LockMessageKind;
 
-/// A request for a token is not among them: who asks has released nothing by that.
+/// A request for a token is not among them: who asks has released nothing by that. Nor is anything of a condition: its
+/// waiter takes the mutex again, which orders, and a signal that was held would wake somebody who came after it.
 constexpr std::array lock_kinds = {LockMessageKind::Token, LockMessageKind::TryGrant, LockMessageKind::Return};
-constexpr std::array condition_kinds = {ConditionMessageKind::Signal, ConditionMessageKind::Broadcast,
-                                        ConditionMessageKind::Wake, ConditionMessageKind::CancelLate};
 constexpr std::array barrier_kinds = {BarrierMessageKind::TreeArrive, BarrierMessageKind::TreeDepart,
                                       BarrierMessageKind::CountedArrive, BarrierMessageKind::CountedDepart};
 /// And the answers to them.
@@ -31,10 +28,8 @@ constexpr std::array call_kinds = {
     CallKind::AtomicOperate,      CallKind::AtomicWait,         CallKind::AtomicNotify,      CallKind::AtomicWake,
     CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted, CallKind::Fence};
 
-/// Kinds of the three families have different numbers.
-bool releases_sync(std::byte kind) noexcept {
-    return is_among(lock_kinds, kind) || is_among(condition_kinds, kind) || is_among(barrier_kinds, kind);
-}
+/// Kinds of different families have different numbers.
+bool releases_sync(std::byte kind) noexcept { return is_among(lock_kinds, kind) || is_among(barrier_kinds, kind); }
 
 } // namespace
 
