@@ -58,11 +58,6 @@ void detail::print_out_of_shared_memory(std::size_t bytes) {
     print_error("not enough shared memory for " + std::to_string(bytes) + " bytes (see DSM_SEGMENT_SIZE, DSM_CACHE)");
 }
 
-void detail::print_refused_attributes(const std::system_error &error, const dsm_alloc_attr_t &attr) {
-    if (error.code().value() != ENOTSUP || attr.memory != DSM_RELEASE) { throw; } // the one that the caller handles
-    print_error("--memory release: this libdsm does not support it");
-}
-
 bool detail::run_reporting(const std::function<void()> &action) {
     try {
         action();

@@ -11,7 +11,6 @@
 #include <functional>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 #include <type_traits>
 
 namespace apps {
@@ -44,9 +43,6 @@ namespace detail {
 
 void print_out_of_shared_memory(std::size_t bytes);
 
-/// Prints why dsm_alloc() refuses the attributes, where the user chose them; else throws the error again.
-void print_refused_attributes(const std::system_error &error, const dsm_alloc_attr_t &attr);
-
 /// True if `action` ran to its end; else the reason was printed.
 bool run_reporting(const std::function<void()> &action);
 
@@ -55,9 +51,9 @@ bool run_reporting(const std::function<void()> &action);
 template <class Value> std::span<Value> alloc_shared(std::size_t count, const dsm_alloc_attr_t &attr) {
     try {
         return dsm::alloc_array<Value>(count, attr);
-    } catch (const std::bad_alloc &) { // this and the next on all ranks together
+    } catch (const std::bad_alloc &) { // on all ranks together
         detail::print_out_of_shared_memory(count * sizeof(Value));
-    } catch (const std::system_error &error) { detail::print_refused_attributes(error, attr); }
+    }
     throw RunRefused();
 }
 
