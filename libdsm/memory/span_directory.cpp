@@ -62,7 +62,7 @@ std::optional<SpanRecord> SpanDirectory::allocate(const SpanAttributes &attribut
     const auto count = static_cast<std::uint32_t>((attributes.bytes + chunk_bytes - 1) >> chunk_shift);
 
     const std::lock_guard guard(header_.lock);
-    const std::optional<ChunkId> first = free_space_.find(count, alignment_chunks);
+    const std::optional<ChunkId> first = find_place(count, alignment_chunks);
     if (!first) { return std::nullopt; }
     free_space_.take(*first, count);
     header_.free_chunks -= count;
@@ -86,6 +86,17 @@ std::optional<SpanRecord> SpanDirectory::allocate(const SpanAttributes &attribut
                    .chunk_limit = 0};
     holders_.insert(slot.holders, attributes.owner);
     return slot.record;
+}
+
+/// Large arrays are often of a power of two, and used together: at such a distance from one another their pages compete
+/// in the caches of the processor (a stencil on two fields 32 MiB apart took a tenth longer than 34 MiB apart). So
+/// a free chunk is left in front of each, for small spans, where there is room for another one behind it.
+std::optional<ChunkId> SpanDirectory::find_place(std::uint32_t count, std::uint32_t alignment_chunks) const {
+    constexpr std::uint32_t large_chunks_min = 8;
+    if (count >= large_chunks_min && alignment_chunks == 1) {
+        if (const auto gap = free_space_.find(2 * (count + 1), 1)) { return ChunkId{gap->value + 1}; }
+    }
+    return free_space_.find(count, alignment_chunks);
 }
 
 /// The slot of the span that a chunk belongs to.

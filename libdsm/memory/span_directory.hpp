@@ -81,6 +81,7 @@ private:
     struct Slot;
     Slot *slot_of(ChunkId chunk) const;
     Slot *slot_at(ChunkId first, std::uint32_t generation) const;
+    std::optional<ChunkId> find_place(std::uint32_t count, std::uint32_t alignment_chunks) const;
     bool extend(Slot &slot, std::uint32_t count);
     void cut(Slot &slot, std::uint32_t count, SpanRecord &tail);
 

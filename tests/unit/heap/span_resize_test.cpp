@@ -64,20 +64,20 @@ TEST(SpanResize, GrowsWhereTheNeighboursAreFree) {
 
 TEST(SpanResize, WhatIsCutOffIsFreedAsASpan) {
     Fixture fixture;
-    SpanRecord block = fixture.allocate(8 * chunk_bytes);
+    SpanRecord block = fixture.allocate(7 * chunk_bytes);
     EXPECT_EQ(fixture.resize(block, 3 * chunk_bytes - 1), SpanStatus::Ok);
     const SpanRecord tail = fixture.resized.tail;
     EXPECT_EQ(tail.first.value, 3U);
-    EXPECT_EQ(tail.chunk_count, 5U);
+    EXPECT_EQ(tail.chunk_count, 4U);
     EXPECT_EQ(tail.generation, block.generation);
     EXPECT_EQ(fixture.directory.share({2}, NodeId{1}), block);
     EXPECT_FALSE(fixture.directory.share({3}, NodeId{1})) << "nobody learns of the tail any more";
-    EXPECT_EQ(fixture.allocate(chunk_bytes).first.value, 8U) << "not free before every node has dropped it";
+    EXPECT_EQ(fixture.allocate(chunk_bytes).first.value, 7U) << "not free before every node has dropped it";
     EXPECT_EQ(fixture.resize(block, 4 * chunk_bytes), SpanStatus::NoRoom);
     EXPECT_EQ(fixture.directory.finish_free(tail.first, tail.generation), SpanStatus::Ok);
     EXPECT_EQ(fixture.resize(block, 4 * chunk_bytes), SpanStatus::NoRoom)
         << "pages that were dropped do not come back in the same generation";
-    EXPECT_EQ(fixture.allocate(5 * chunk_bytes).first.value, 3U);
+    EXPECT_EQ(fixture.allocate(4 * chunk_bytes).first.value, 3U);
 }
 
 TEST(SpanResize, AgreesWithAModelOfChunks) {
