@@ -75,6 +75,7 @@ locks="--locks 1 --nodes 3 --threads-per-node 2 --uses 2 --timed 2 --tries 3 --r
 moves="--nodes 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1 --refresh 0"
 stays="--nodes 2 --accesses 5 --passes 4 --move 0 --bind 0 --hot 1 --refresh 0"
 binds="--nodes 3 --accesses 3 --passes 4 --move 0 --bind 1"
+unasked="--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --move 0 --bind 0"
 hints="--nodes 3 --accesses 2 --passes 1 --hints 1 --hot 1 --move 0 --bind 0 --values 2"
 bugs=(
     "dsm_simulate|$pages|ack-without-dropping ignore-dropped-mark grant-stale-without-bytes write-before-acks"
@@ -107,6 +108,8 @@ bugs=(
     "dsm_simulate_release|$binds|notice-drops-twin serve-unprotected serve-clears-written hint-goes-back"
     "dsm_simulate_release|$binds|home-during-flush"
     "dsm_simulate_release|$hints|serve-forgets-writes"
+    "dsm_simulate_release|$unasked|update-goes-back update-forever push-forgets-reader"
+    "dsm_simulate_release|-|update-under-writes parts-count-twice"
 )
 
 # first_failing_seed PROGRAM BUG: prints it.

@@ -51,4 +51,10 @@ Outcome<PeerFrames> PeerFrames::map(FileDescriptor descriptor, std::size_t bytes
     return PeerFrames(std::move(view.value()));
 }
 
+Outcome<PeerFrames> PeerFrames::map_to_read(FileDescriptor descriptor, std::size_t offset, std::size_t bytes) {
+    auto view = map_part_to_read(descriptor.get(), offset, bytes);
+    if (!view) { return view.failure(); }
+    return PeerFrames(std::move(view.value()));
+}
+
 } // namespace dsm::memory

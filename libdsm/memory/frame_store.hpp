@@ -51,6 +51,8 @@ class PeerFrames {
 public:
     PeerFrames() = default;
     static Outcome<PeerFrames> map(FileDescriptor descriptor, std::size_t bytes);
+    /// Memory that lies for each page at the page's own offset in some region, from `offset` of it, to be read.
+    static Outcome<PeerFrames> map_to_read(FileDescriptor descriptor, std::size_t offset, std::size_t bytes);
     bool mapped() const noexcept { return view_.base() != nullptr; }
     std::byte *frame(PageId page) const noexcept { return view_.base() + (page.value << page_shift); }
 

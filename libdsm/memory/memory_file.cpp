@@ -99,12 +99,24 @@ Failure mapping_failure(int error, const char *what, std::size_t bytes) {
     return failure_of(error, text);
 }
 
-Outcome<Mapping> map_shared(int descriptor, std::size_t bytes) {
-    void *base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+namespace {
+
+Outcome<Mapping> map_part(int descriptor, std::size_t offset, std::size_t bytes, int protection) {
+    void *base = ::mmap(nullptr, bytes, protection, MAP_SHARED | MAP_NORESERVE, descriptor, static_cast<off_t>(offset));
     if (base == MAP_FAILED) { return mapping_failure(errno, "shared memory", bytes); }
     Mapping mapping(base, bytes);
     if (auto kept = keep_out(base, bytes, false); !kept) { return kept.failure(); }
     return mapping;
+}
+
+} // namespace
+
+Outcome<Mapping> map_shared(int descriptor, std::size_t bytes) {
+    return map_part(descriptor, 0, bytes, PROT_READ | PROT_WRITE);
+}
+
+Outcome<Mapping> map_part_to_read(int descriptor, std::size_t offset, std::size_t bytes) {
+    return map_part(descriptor, offset, bytes, PROT_READ);
 }
 
 } // namespace dsm::memory

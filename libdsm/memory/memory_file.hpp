@@ -13,6 +13,8 @@ namespace dsm::memory {
 Outcome<FileDescriptor> create_memory_file(const char *name, std::size_t bytes);
 /// A shared, readable and writable mapping of all of the file: left out of core files and of forked children.
 Outcome<Mapping> map_shared(int descriptor, std::size_t bytes);
+/// The same of a part, which begins at a page, to be read alone.
+Outcome<Mapping> map_part_to_read(int descriptor, std::size_t offset, std::size_t bytes);
 /// Leaves a range out of forked children, and out of core files unless `in_core_files`.
 Outcome<Done> keep_out(void *base, std::size_t bytes, bool in_core_files);
 /// Why a mapping of `bytes` was refused with `error`; names the limit on address space if that is in the way.

@@ -15,6 +15,7 @@ enum class BulkWay : std::uint8_t { ActiveMessage, Direct, OneSided };
 struct BulkRoutes {
     std::vector<BulkWay> way;               ///< by node
     std::vector<memory::PeerFrames> frames; ///< by node; mapped where the way is Direct
+    std::vector<memory::PeerFrames> twins;  ///< by node; the twins of its release pages, to be read alone
     BulkWay to(NodeId node) const { return way[node.value]; }
 };
 

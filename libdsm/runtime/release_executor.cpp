@@ -27,7 +27,15 @@ constexpr std::size_t packed_bytes_max = 2048;
 
 ReleaseRecordHead ReleaseExecutor::head() const {
     const PageAttributes &attributes = entry_.attributes;
-    return {Service::ReleasePage, attributes.origin, 0, 0, attributes.generation, attributes.home, 0, 0, 0};
+    return {Service::ReleasePage,
+            attributes.origin,
+            BytesPlace::Record,
+            0,
+            attributes.generation,
+            attributes.home,
+            0,
+            0,
+            0};
 }
 
 void ReleaseExecutor::post(Rank agent, ReleaseRecordHead head, const ReleaseMessage &message,
@@ -72,7 +80,7 @@ void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
     count(engine.statistics().page_copies);
     const Rank agent = node.topology->agent(to, page_.value);
     ReleaseRecordHead whole = head();
-    whole.in_place = 1;
+    whole.place = BytesPlace::Frame;
     const BulkWay way = message.may_put ? node.bulk.to(to) : BulkWay::ActiveMessage;
     if (way == BulkWay::Direct) {
         // Nobody there looks at the frame before the answer, and no second Fetch is under way (R3).
@@ -89,6 +97,28 @@ void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
         return;
     }
     send_parts(agent, message);
+}
+
+std::uint64_t ReleaseExecutor::published() const {
+    return pages_.tables_.shared().published.load(std::memory_order_acquire);
+}
+
+/// In one record, or not at all: it is a hint. On one host the receiver takes the bytes from the twin, where they
+/// become newer at most.
+bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
+    const Rank agent = pages_.node_.topology->agent(to, page_.value);
+    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    ReleaseRecordHead whole = head();
+    if (pages_.node_.bulk.to(to) == BulkWay::Direct) {
+        whole.place = BytesPlace::SenderTwin;
+        post(agent, whole, message, {});
+    } else if (sizeof whole + protocol::release_record_bytes + page_bytes <= record_max) {
+        post(agent, whole, message, {twin(), page_bytes});
+    } else if (!send_packed(agent, message)) {
+        return false;
+    }
+    count(pages_.engine_.statistics().pages_sent);
+    return true;
 }
 
 bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
@@ -157,16 +187,23 @@ void ReleaseExecutor::apply(std::span<const std::byte> diff, bool has_twin) {
     DSM_CHECK(is_well_formed, "P9 a diff lies in its page", page_.value);
 }
 
+/// What is written while it is copied comes into the twin as if it had been written before: it is noticed with the
+/// rest.
 bool ReleaseExecutor::refresh_twin() {
+    if (!pages_.races_) {
+        if (std::memcmp(frame(), twin(), page_bytes) == 0) { return false; }
+        protocol::copy_page(twin(), frame());
+        return true;
+    }
     std::byte scratch[page_bytes + protocol::page_diff_part_bytes_min];
     protocol::DiffEncoder encoder(frame(), twin(), protocol::RefreshTwin::Yes);
     bool differs = false;
     protocol::PageBytes changed{};
     while (const std::size_t bytes = encoder.next(scratch)) {
         differs = true;
-        if (pages_.races_) { protocol::add_bytes(changed, protocol::bytes_in({scratch, bytes})); }
+        protocol::add_bytes(changed, protocol::bytes_in({scratch, bytes}));
     }
-    if (differs && pages_.races_) { pages_.races_->on_home_writes(entry_, page_, changed); }
+    if (differs) { pages_.races_->on_home_writes(entry_, page_, changed); }
     return differs;
 }
 

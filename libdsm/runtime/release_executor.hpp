@@ -12,6 +12,8 @@ public:
         : pages_(pages), entry_(entry), page_(page), maps_(maps) {}
 
     void send(NodeId to, const protocol::ReleaseMessage &message) override;
+    std::uint64_t published() const override;
+    bool push(NodeId to, const protocol::ReleaseMessage &message) override;
     unsigned flush(NodeId to, const protocol::ReleaseMessage &message, bool refresh) override;
     void claim(NodeId to, const protocol::ReleaseMessage &message) override;
     void apply(std::span<const std::byte> diff, bool has_twin) override;

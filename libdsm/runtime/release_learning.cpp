@@ -59,7 +59,8 @@ void ReleaseNode::drop_copies(const protocol::EnvelopePart &part) {
         shared.lock.unlock();
         if (!is_news) { return; }
         if (run.is_all()) { return pages_.on_notice_of_all(); }
-        for (std::uint32_t i = 0; i < run.count; ++i) { pages_.on_notice(PageId{run.first.value + i}); }
+        const protocol::PageNotice notice{run.writer, run.interval};
+        for (std::uint32_t i = 0; i < run.count; ++i) { pages_.on_notice(PageId{run.first.value + i}, notice); }
     });
 }
 
@@ -95,7 +96,6 @@ void ReleaseNode::describe() const {
 
 void ReleaseNode::await_updates_slowly() {
     ReleaseShared &shared = tables_.shared();
-    engine_.kick();
     Waiter waiter(*node_.wait_slots, engine_, node_.topology->self());
     while (true) {
         shared.lock.lock();

@@ -58,7 +58,7 @@ void ReleaseNode::close_listed() {
     ReleaseShared &shared = tables_.shared();
     do {
         shared.lock.lock();
-        const auto interval = static_cast<std::uint32_t>(log_.known(self_node()) + 1);
+        const protocol::Interval interval = log_.known(self_node()) + 1;
         shared.lock.unlock();
         for (std::uint64_t i = 0; i < shared.closing_count; ++i) {
             const PageId page{tables_.closing_list()[i]};
@@ -102,6 +102,7 @@ void ReleaseNode::publish() {
     log_.begin_publish();
     for (std::uint64_t i = 0; i < shared.notice_count; ++i) { log_.add(PageId{pages[i]}); }
     static_cast<void>(log_.end_publish());
+    shared.published.store(log_.known(self_node()), std::memory_order_release);
     count(engine_.statistics().notices_sent, shared.notice_count);
 }
 

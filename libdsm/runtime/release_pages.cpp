@@ -123,24 +123,26 @@ NodeId ReleasePages::home_of(const PageEntry &entry) const {
     return is_untouched ? no_node : entry.release.home;
 }
 
-void ReleasePages::on_notice(PageId page) {
+void ReleasePages::on_notice(PageId page, const protocol::PageNotice &notice) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
     if (!is_release(entry.attributes) || entry.dead != 0) { return; }
     if (races_) { races_->on_notice(entry, page); }
     ReleaseExecutor effects(*this, entry, page, false);
-    protocol_.on_notice(entry.release, coherence_.context_of(entry.attributes, page), effects);
+    protocol_.on_notice(entry.release, coherence_.context_of(entry.attributes, page), notice, effects);
 }
 
 void ReleasePages::on_notice_of_all() {
     for (std::uint32_t chunk = 0; chunk < node_.chunk_count(); ++chunk) {
         if (node_.touched[chunk].load(std::memory_order_relaxed) == 0) { continue; }
         const std::uint64_t first = chunk * memory::pages_per_chunk;
-        for (std::uint64_t page = first; page < first + memory::pages_per_chunk; ++page) { on_notice(PageId{page}); }
+        for (std::uint64_t page = first; page < first + memory::pages_per_chunk; ++page) {
+            on_notice(PageId{page}, {no_node, 0});
+        }
     }
 }
 
-protocol::CloseOutcome ReleasePages::close(PageId page, std::uint32_t interval) {
+protocol::CloseOutcome ReleasePages::close(PageId page, std::uint64_t interval) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
     if (entry.list_mark == tables_.closing_mark()) { entry.list_mark = 0; }
@@ -183,6 +185,10 @@ ReleaseRecord ReleasePages::decoded(std::span<const std::byte> bytes) const {
 /// Returns how many parts of this node's diffs it acknowledges. So does everything below.
 unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry) {
     if (!coherence_.adopt(entry, record.message.page, record.attributes)) { return take_late(record, entry); }
+    if (record.message.kind == ReleaseMessageKind::Update) {
+        take_update(record, entry);
+        return 0;
+    }
     const bool has_part = !record.part.empty() || record.head.is_packed != 0;
     if (has_part && record.message.kind == ReleaseMessageKind::Home) { // Its bytes are used together.
         homes_.keep(record.message.page, bytes);
@@ -190,7 +196,7 @@ unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::by
     }
     ReleaseExecutor effects(*this, entry, record.message.page, true);
     if (has_part) {
-        const auto how = protocol_.install_of(entry.release, record.message.kind);
+        const auto how = protocol_.install_of(entry.release, record.message);
         if (record.head.is_packed != 0) {
             std::byte page[page_bytes];
             ReleaseExecutor::unpack(record.part, page);
@@ -202,6 +208,27 @@ unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::by
     }
     if (races_ && record.message.kind == ReleaseMessageKind::Flush) { races_->on_flush(record, entry); }
     return step(record.message, entry, effects);
+}
+
+/// Unasked, and whole; it may be of no use. From a twin that is being renewed each byte comes as it was or newer, and
+/// of what is newer a notice will tell.
+void ReleasePages::take_update(const ReleaseRecord &record, PageEntry &entry) {
+    const protocol::ReleaseMessage &message = record.message;
+    const auto how = protocol_.install_of(entry.release, message);
+    if (how == protocol::Install::Nothing) { return; }
+    std::byte image[page_bytes];
+    if (record.head.is_packed != 0) {
+        ReleaseExecutor::unpack(record.part, image);
+    } else if (record.head.place == BytesPlace::SenderTwin) {
+        const memory::PeerFrames &twins = node_.bulk.twins[message.from.value];
+        if (!twins.mapped()) { return; }
+        std::memcpy(image, twins.frame(message.page), page_bytes);
+    } else {
+        std::memcpy(image, record.part.data(), page_bytes);
+    }
+    ReleaseExecutor effects(*this, entry, message.page, true);
+    effects.install(how, 0, image);
+    step(message, entry, effects);
 }
 
 unsigned ReleasePages::step(const protocol::ReleaseMessage &message, PageEntry &entry, ReleaseExecutor &effects) {
@@ -236,7 +263,7 @@ unsigned ReleasePages::use_home(PageId page, PageEntry &entry) {
     });
     while (homes_.count_of(page) != 0) { homes_.take(page); }
     ReleaseExecutor effects(*this, entry, page, true);
-    effects.install(protocol_.install_of(entry.release, message.kind), 0, image);
+    effects.install(protocol_.install_of(entry.release, message), 0, image);
     return step(message, entry, effects);
 }
 
@@ -317,6 +344,7 @@ unsigned ReleasePages::take_late(const ReleaseRecord &record, PageEntry &entry) 
         return 0;
     case ReleaseMessageKind::Fetch:
     case ReleaseMessageKind::Data:
+    case ReleaseMessageKind::Update:
         return 0;
     }
     return 0;

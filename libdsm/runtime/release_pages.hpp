@@ -79,11 +79,11 @@ public:
     // -- Without any lock.
     /// A thread has missed the block and waits for it: asks for what it will probably miss next.
     void read_ahead(const LockedBlock &missed);
-    void on_notice(PageId page);
+    void on_notice(PageId page, const protocol::PageNotice &notice);
     /// Every copy of release memory that this node holds, as if each had been noticed.
     void on_notice_of_all();
     /// The end of an interval, for one page of its list.
-    protocol::CloseOutcome close(PageId page, std::uint32_t interval);
+    protocol::CloseOutcome close(PageId page, std::uint64_t interval);
     /// The page goes with the token of its lock to another node.
     bool go_with_token(PageId page, NodeId to);
 
@@ -94,6 +94,7 @@ private:
     ReleaseRecord decoded(std::span<const std::byte> bytes) const;
     unsigned take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry);
     unsigned take_late(const ReleaseRecord &record, PageEntry &entry);
+    void take_update(const ReleaseRecord &record, PageEntry &entry);
     unsigned step(const protocol::ReleaseMessage &message, PageEntry &entry, ReleaseExecutor &effects);
     unsigned use_home(PageId page, PageEntry &entry);
     unsigned give_kept(PageId page, PageEntry &entry);

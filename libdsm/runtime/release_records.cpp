@@ -32,10 +32,14 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
     if (message->kind == protocol::ReleaseMessageKind::Flush && record.part.size() == node_count * time_entry_bytes) {
         record.time = std::exchange(record.part, {});
     }
-    const bool has_bytes = message->contents == protocol::Contents::Bytes && head.in_place == 0;
+    const bool has_bytes = message->contents == protocol::Contents::Bytes && head.place == BytesPlace::Record;
     const bool is_part = !record.part.empty() && head.part_offset + record.part.size() <= page_bytes;
     const bool fits = has_bytes ? is_part || head.is_packed != 0 : record.part.empty() && head.is_packed == 0;
-    if (!fits || head.in_place > 1 || head.is_packed > 1) { return std::nullopt; }
+    if (!fits || head.place > BytesPlace::SenderTwin || head.is_packed > 1) { return std::nullopt; }
+    const bool is_update = message->kind == protocol::ReleaseMessageKind::Update;
+    const bool is_whole = head.is_packed != 0 || record.part.size() == page_bytes;
+    if (is_update ? has_bytes && !is_whole : head.place == BytesPlace::SenderTwin) { return std::nullopt; }
+    if (is_update && head.place == BytesPlace::Frame) { return std::nullopt; }
     return record;
 }
 

@@ -11,13 +11,20 @@
 
 namespace dsm::rt {
 
+/// Where the bytes of a page are that comes with a message.
+enum class BytesPlace : std::uint8_t {
+    Record,     ///< behind the message
+    Frame,      ///< put into the receiver's frame before
+    SenderTwin, ///< Update: in the sender's twin, from where the receiver takes them
+};
+
 /// Followed by `wire_bytes` of an encoded ReleaseMessage, then by bytes of the page from `part_offset`. A page comes in
 /// one part or several, in any order, each with the whole message; a page that is mostly zeros in one, packed. With
 /// DSM_CHECK_RACES a Flush is followed by its origin's time: what it knows of each node's intervals, 8 bytes each.
 struct ReleaseRecordHead {
     Service service;
     PageOrigin origin;
-    std::uint8_t in_place;  ///< the page was put into the frame before this record was sent
+    BytesPlace place;       ///< of the page's bytes, where the message comes with any
     std::uint8_t is_packed; ///< the part is the whole page, as its diff from zeros
     std::uint32_t generation;
     NodeId home; ///< as the allocation says; the protocol's own hint is in its messages

@@ -60,6 +60,7 @@ struct ReleaseShared {
     std::uint64_t closing_count; ///< pages of the closing interval
     std::uint64_t notice_count;  ///< of them, those that it has written
     BoundPages bound;
+    std::atomic<std::uint64_t> published; ///< intervals of this node in the log
     std::atomic<std::uint64_t> listed;    ///< pages on the list of the open interval
     std::atomic<std::uint32_t> updates;   ///< notices answered by a Fetch that has not come (R8)
     std::atomic<std::uint32_t> is_in_use; ///< some page of the node is of release memory, or some notice is known

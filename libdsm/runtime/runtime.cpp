@@ -66,16 +66,19 @@ bool checks_races(const Options &options, const Topology &topology) {
 
 protocol::ReleaseLimits release_limits_of(const Options &options, bool checks_races) {
     protocol::ReleaseLimits limits;
+    limits.push_streak = 2;
     if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.
         limits.hot_faults = protocol::ReleaseLimits::never;
         limits.refresh_misses = protocol::ReleaseLimits::never;
         limits.move_streak = 0;
         limits.bind_streak = 0;
+        limits.push_streak = protocol::ReleaseLimits::never;
     }
     if (checks_races) { // Where others hold copies the home has a twin, and what is remembered stays there.
         limits.hot_faults = 0;
         limits.move_streak = 0;
         limits.bind_streak = 0;
+        limits.push_streak = protocol::ReleaseLimits::never;
     }
     return limits;
 }

@@ -81,10 +81,14 @@ bool attach_node(Node &node, const Topology &topology, const TableLayout &layout
     return failure.error == 0;
 }
 
-/// Maps the frame stores of the host's other nodes for direct copies; a node whose store cannot be had is left out.
+/// Maps the frame stores of the host's other nodes for direct copies, and their twins; a node whose memory cannot be
+/// had is left out.
 void attach_peers(Node &node, const Topology &topology, const std::vector<Offers> &offers) {
     node.bulk.frames.clear();
     node.bulk.frames.resize(topology.node_count());
+    node.bulk.twins.clear();
+    node.bulk.twins.resize(topology.node_count());
+    const TableLayout layout(node.segment.bytes());
     for (std::uint16_t other = 0; other < topology.node_count(); ++other) {
         const Rank leader = topology.first_rank_of(NodeId{other});
         if (NodeId{other} == topology.self_node() || !topology.same_host(leader)) { continue; }
@@ -93,6 +97,10 @@ void attach_peers(Node &node, const Topology &topology, const std::vector<Offers
         if (!descriptors.ok() || descriptors.value().empty()) { continue; }
         auto frames = memory::PeerFrames::map(std::move(descriptors.value()[0]), node.segment.bytes());
         if (frames.ok()) { node.bulk.frames[other] = std::move(frames.value()); }
+        if (descriptors.value().size() < 2) { continue; }
+        auto twins =
+            memory::PeerFrames::map_to_read(std::move(descriptors.value()[1]), layout.twins, node.segment.bytes());
+        if (twins.ok()) { node.bulk.twins[other] = std::move(twins.value()); }
     }
 }
 

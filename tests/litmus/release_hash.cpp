@@ -75,6 +75,7 @@ void add(Hasher &hasher, const Node &node, unsigned pages) {
     for (const Intake &intake : node.intakes) {
         Hasher one;
         one.add(intake.sync);
+        one.add(intake.known);
         one.add(intake.time);
         one.add(intake.left);
         one.add(intake.has_advanced);

@@ -45,6 +45,11 @@ constexpr NamedBug bugs[] = {
     {"serve-forgets-writes", ReleaseMutation::ServeForgetsWrites},
     {"home-during-fetch", ReleaseMutation::HomeDuringFetch},
     {"home-during-flush", ReleaseMutation::HomeDuringFlush},
+    {"parts-count-twice", ReleaseMutation::PartsCountTwice},
+    {"update-goes-back", ReleaseMutation::UpdateGoesBack},
+    {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
+    {"update-forever", ReleaseMutation::UpdateForever},
+    {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
 };
 
 struct Options {
@@ -83,6 +88,7 @@ bool set(Options &options, const std::string &name, const std::string &value) {
         {"--bind", [&] { world.limits.bind_streak = byte; }},
         {"--hot", [&] { world.limits.hot_faults = byte; }},
         {"--refresh", [&] { world.limits.refresh_misses = byte; }},
+        {"--push", [&] { world.limits.push_streak = byte; }},
         {"--liveness", [&] { options.limits.checks_liveness = number != 0; }},
         {"--threads", [&] { options.limits.threads = number; }},
         {"--states-max", [&] { options.limits.states_max = number; }},
@@ -167,6 +173,11 @@ constexpr const char *short_jobs[] = {
     "--nodes 3 --accesses 3 --passes 2 --hints 1 --hot 1 --move 0 --bind 0 --values 2 --liveness 1",
     "--nodes 2 --accesses 6 --passes 2 --hints 1 --evictions 1 --hot 1 --move 2 --bind 1 --values 2",
     "--nodes 2 --accesses 4 --passes 3 --hints 1 --evictions 1 --puts 1 --move 0 --bind 0",
+    // Homes send unasked.
+    "--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --move 0 --bind 0 --liveness 1",
+    "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 2 --bind 0 --evictions 1 --refresh 0 --liveness 1",
+    "--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --move 1 --bind 0 --liveness 1",
+    "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 1 --move 0 --bind 1 --hints 1 --liveness 1",
     // First touch.
     "--nodes 2 --accesses 4 --passes 2 --first-touch 1 --evictions 1 --hints 1 --move 1 --hot 1 --liveness 1",
     "--nodes 3 --accesses 2 --passes 2 --first-touch 1 --hints 2 --liveness 1",
@@ -182,6 +193,8 @@ constexpr const char *full_jobs[] = {
     "--nodes 3 --pages 2 --accesses 4 --passes 3 --move 1 --bind 0",
     "--nodes 3 --accesses 5 --passes 4 --move 1 --bind 0 --hot 1 --refresh 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1",
+    "--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --move 0 --bind 0 --hints 1",
+    "--nodes 2 --pages 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 1 --bind 0",
 };
 
 bool explore_suite(bool is_full, unsigned threads) {

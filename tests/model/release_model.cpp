@@ -80,6 +80,7 @@ void archive(Archive &in, NodePage &page) {
 
 void archive(Archive &in, Intake &intake) {
     in.plain(intake.sync);
+    in.plain(intake.known);
     in.plain(intake.time);
     in.plain(intake.left);
     in.plain(intake.from);
@@ -381,10 +382,10 @@ const char *ReleaseModel::Bench::failure() {
 
 void ReleaseModel::Bench::add_counts(Tally &tally) const {
     const release_test::WorldCounts &seen = world_.counts;
-    const std::uint64_t counts[] = {seen.passed_on,     seen.kept,        seen.killed,     seen.merged,
-                                    seen.mapped_merges, seen.zeros,       seen.updates,    seen.notices,
-                                    seen.compared,      seen.moved_flush, seen.moved_lock, seen.intervals,
-                                    seen.own_flushes,   seen.returned,    seen.puts,       seen.moved_fetch};
+    const std::uint64_t counts[] = {
+        seen.passed_on,   seen.kept,     seen.killed,   seen.merged,      seen.mapped_merges, seen.zeros,
+        seen.updates,     seen.notices,  seen.compared, seen.moved_flush, seen.moved_lock,    seen.intervals,
+        seen.own_flushes, seen.returned, seen.puts,     seen.moved_fetch, seen.updates_used,  seen.updates_dropped};
     for (std::size_t i = 0; i < std::size(counts); ++i) { tally.seen[i] += counts[i]; }
     tally.letters_most = std::max(tally.letters_most, static_cast<unsigned>(world_.network.size()));
 }
@@ -477,7 +478,9 @@ std::map<std::string, std::uint64_t> ReleaseModel::sights(const Tally &tally) co
                                         "flushes",
                                         "flushes that came home",
                                         "puts",
-                                        "moves to the first that touches"};
+                                        "moves to the first that touches",
+                                        "unasked updates used",
+                                        "unasked updates dropped"};
     std::map<std::string, std::uint64_t> sights;
     for (std::size_t i = 0; i < std::size(names); ++i) { sights[names[i]] = tally.seen[i]; }
     return sights;

@@ -54,7 +54,7 @@ struct ReleaseJobState {
 };
 
 struct ReleaseTally {
-    std::array<std::uint64_t, 16> seen{};
+    std::array<std::uint64_t, 18> seen{};
     unsigned letters_most = 0;
     void add(const ReleaseTally &other);
 };

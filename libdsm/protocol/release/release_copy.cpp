@@ -13,8 +13,10 @@ constexpr unsigned trials_max = 5; ///< doublings of the notices between two tri
 void ReleaseStep::on_fault(const ReleaseWish &wish) {
     if (is(ReleaseFlag::Home)) { return fault_at_home(wish); }
     if (!is(ReleaseFlag::Valid)) {
-        if (wish.is_awaited) { set(ReleaseFlag::Wanted); }
-        if (take(ReleaseFlag::Noticed) && state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+        if (wish.is_awaited) {
+            set(ReleaseFlag::Wanted);
+            if (take(ReleaseFlag::Noticed) && state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+        }
         return request();
     }
     if (wish.access != Access::Write || state_.access == Access::Write) { return; }
@@ -53,9 +55,9 @@ void ReleaseStep::on_data(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Fetching), "R3 data finds its fetch", subject());
     clear(ReleaseFlag::Fetching);
     clear(ReleaseFlag::PutDue);
-    effects_.release_kept(); // A Home that comes with a lock waits for this.
     const bool is_killed = take(ReleaseFlag::Killed);
     if (is(ReleaseFlag::Home)) { return; }
+    look_at_kept(); // A Home that comes with a lock waits for this.
     learn(message);
     if (is_killed) {
         if (asks_again()) { request(); }
@@ -82,14 +84,36 @@ bool ReleaseStep::wants_update() {
     if (state_.pins > 0) { return true; }
     const std::uint8_t enough = protocol_.limits_.refresh_misses;
     if (enough == ReleaseLimits::never || state_.misses < enough) { return false; }
-    if (++state_.refreshes < protocol_.limits_.trial_every << state_.trials) { return true; }
+    if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; }
+    if (state_.refreshes < protocol_.limits_.trial_every << state_.trials) { return true; }
     state_.refreshes = 0;
     if (state_.trials < trials_max) { ++state_.trials; }
     return false;
 }
 
-void ReleaseStep::on_notice() {
+/// The page has come before the notice, and with it what the notice tells of.
+bool ReleaseStep::has_update_for(const PageNotice &notice) const {
+    if (!is(ReleaseFlag::Valid) || is(ReleaseFlag::Fetching) || notice.writer == no_node) { return false; }
+    if (state_.last_writer != notice.writer) { return false; }
+    const std::uint64_t updated_to = std::uint64_t{state_.number_high} << 32U | state_.number;
+    return notice.interval <= updated_to || mutates(ReleaseMutation::UpdateForever);
+}
+
+/// A hint: it is used where nothing else is under way, and the copy then has all that the home's interval has written.
+void ReleaseStep::on_update(const ReleaseMessage &message) {
+    if (!protocol_.takes(state_, message)) { return; }
+    learn(message);
+    state_.last_writer = message.from;
+    state_.number = static_cast<std::uint32_t>(message.number);
+    state_.number_high = static_cast<std::uint16_t>(message.number >> 32U);
+}
+
+void ReleaseStep::on_notice(const PageNotice &notice) {
     if (is(ReleaseFlag::Home)) { return; } // What was flushed is here.
+    if (has_update_for(notice)) {
+        if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; } // A trial is due sooner or later.
+        return;
+    }
     if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::NoticeKeepsFetch)) { set(ReleaseFlag::Killed); }
     if (!is(ReleaseFlag::Valid) || is(ReleaseFlag::Stale)) { return; }
     if (wants_update()) {
@@ -108,9 +132,9 @@ void ReleaseStep::on_notice() {
     if (!is(ReleaseFlag::Twin)) { effects_.drop_frame(); }
 }
 
-CloseOutcome ReleaseStep::on_close(std::uint32_t interval) {
+CloseOutcome ReleaseStep::on_close(std::uint64_t interval) {
     clear(ReleaseFlag::Listed);
-    return is(ReleaseFlag::Home) ? close_home() : close_copy(interval);
+    return is(ReleaseFlag::Home) ? close_home(interval) : close_copy(interval);
 }
 
 /// A page that is written in every interval with what it holds already: nothing is to be flushed, but it is compared
@@ -121,7 +145,7 @@ bool ReleaseStep::claims_home() const {
 }
 
 //   self --Flush (diff)--> home --FlushAck--> self
-CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
+CloseOutcome ReleaseStep::close_copy(std::uint64_t interval) {
     CloseOutcome outcome{take(ReleaseFlag::MustNotice), 0};
     if (!is(ReleaseFlag::Twin)) { return outcome; }
     DSM_CHECK(!is(ReleaseFlag::Flushing), "R4 one flush of a page at a time", subject());
@@ -137,6 +161,7 @@ CloseOutcome ReleaseStep::close_copy(std::uint32_t interval) {
     message.origin = context_.self;
     message.number = interval;
     message.lock = state_.lock;
+    if (state_.last_writer == state_.home) { message.serial = state_.number; }
     if (!mutates(ReleaseMutation::FlushForgotten)) {
         outcome.flush_parts = effects_.flush(state_.home, message, stays);
     }
@@ -168,8 +193,8 @@ void ReleaseStep::on_flush_ack(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Flushing) && state_.flush_parts > 0, "R4 an acknowledgement finds its flush", subject());
     learn(message);
     --state_.flush_parts;
-    effects_.release_kept();                 // A Home may have waited for this.
-    if (state_.flush_parts != 0) { return; } // Or the others have come back, and a Home is on its way.
+    if (!is(ReleaseFlag::Home)) { look_at_kept(); } // A Home may have waited for this.
+    if (state_.flush_parts != 0) { return; }        // Or the others have come back, and a Home is on its way.
     clear(ReleaseFlag::Flushing);
     if (!is(ReleaseFlag::Home) && asks_again()) { request(); }
 }

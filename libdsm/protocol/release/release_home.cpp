@@ -42,11 +42,17 @@ void ReleaseStep::on_early(const ReleaseMessage &message) {
         clear(ReleaseFlag::Fetching);
         clear(ReleaseFlag::PutDue);
         clear(ReleaseFlag::Killed);
-        return effects_.release_kept();
+        return look_at_kept();
     }
     effects_.keep(message);
-    if (state_.parts_back == state_.flush_parts) { return; } // Given again, and counted before.
+    if (state_.parts_back == state_.flush_parts) { return; } // Given again by the line below, and counted before.
     if (++state_.parts_back == state_.flush_parts) { effects_.release_kept(); }
+}
+
+/// What is kept is given again: the parts among it that have come back are counted anew.
+void ReleaseStep::look_at_kept() {
+    if (!mutates(ReleaseMutation::PartsCountTwice)) { state_.parts_back = 0; }
+    effects_.release_kept();
 }
 
 /// Passes on what is not for this node any more, and keeps what is not for it yet: it became home at the message's
@@ -100,7 +106,7 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
     if (mutates(ReleaseMutation::ServeClearsWritten)) { clear(ReleaseFlag::MustNotice); }
     if (!mutates(ReleaseMutation::ReaderForgotten)) { state_.copyset.insert(message.origin, pool_); }
     if (take(ReleaseFlag::Bound)) { note_lock(0); }
-    ReleaseMessage answer = message_of(ReleaseMessageKind::Data);
+    ReleaseMessage answer = answer_of(ReleaseMessageKind::Data);
     answer.origin = message.origin;
     answer.may_put = message.may_put;
     answer.contents = is(ReleaseFlag::Zero) ? Contents::Zero : Contents::Bytes;
@@ -109,8 +115,9 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
 
 /// Counts parts, which come in any order, and with the last of them the whole Flush.
 void ReleaseStep::note_flush(const ReleaseMessage &message) {
-    if (state_.number != message.number || state_.last_writer != message.origin) {
-        state_.number = message.number;
+    const auto number = static_cast<std::uint32_t>(message.number);
+    if (state_.number != number || state_.last_writer != message.origin) {
+        state_.number = number;
         state_.parts_seen = 0;
         state_.parts_total = 0;
     }
@@ -175,27 +182,83 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
         give_home(message.origin, HomeReason::Flush);
         return false;
     }
-    ReleaseMessage answer = message_of(ReleaseMessageKind::FlushAck);
+    ReleaseMessage answer = answer_of(ReleaseMessageKind::FlushAck);
     answer.origin = message.origin;
     effects_.send(message.origin, answer);
+    update_writer(message);
     return false;
 }
 
+/// Who writes the page as the home does has got no Update while his Flush was under way.
+void ReleaseStep::update_writer(const ReleaseMessage &flush) {
+    const bool is_whole = state_.parts_total != 0 && state_.parts_seen == state_.parts_total;
+    if (!is_whole || !wants_push() || !state_.copyset.contains(flush.origin, pool_)) { return; }
+    const std::uint64_t interval = effects_.published();
+    const bool has_written = state_.number_high == static_cast<std::uint16_t>(interval);
+    if (!has_written || flush.serial == static_cast<std::uint32_t>(interval)) { return; }
+    ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
+    message.origin = flush.origin;
+    message.number = interval;
+    message.contents = Contents::Bytes;
+    effects_.push(flush.origin, message);
+}
+
 /// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
-/// then: so the copyset begins anew with the Fetches that follow, and until the first the page costs nothing.
-CloseOutcome ReleaseStep::close_home() {
+/// then: so the copyset begins anew with the Fetches that follow, and until the first the page costs nothing. Or the
+/// page is sent to who has a copy: then that is as good as new, and its holder stays in the copyset.
+CloseOutcome ReleaseStep::close_home(std::uint64_t interval) {
     if (state_.copyset.empty()) { // It came here with a twin, and nobody has fetched it since.
         if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
         return {};
     }
     const bool is_known = take(ReleaseFlag::MustNotice);
-    const bool is_written = is_known || (is(ReleaseFlag::Twin) && close_compared());
+    const bool pushes = wants_push();
+    const bool differs = is(ReleaseFlag::Twin) && (!is_known || pushes) && close_compared();
+    const bool is_written = is_known || differs;
     if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
+    note_own_write(interval);
+    if (pushes && is(ReleaseFlag::Twin) && push(interval)) { return {true, 0}; }
     if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
     state_.copyset.clear(pool_);
+    return {true, 0};
+}
+
+/// Others have come for the page since the home's write before.
+void ReleaseStep::note_own_write(std::uint64_t interval) {
+    const ReleaseLimits &limits = protocol_.limits_;
+    if (limits.push_streak != ReleaseLimits::never) {
+        const auto gap = static_cast<std::uint16_t>(interval - state_.number_high);
+        const unsigned streak = gap <= limits.push_gap_max ? state_.push_streak + 1U : 1U;
+        state_.push_streak = static_cast<std::uint8_t>(std::min<unsigned>(streak, limits.push_streak));
+        state_.number_high = static_cast<std::uint16_t>(interval);
+    }
+    state_.unchanged = 0;
     state_.last_writer = context_.self;
     state_.streak = 0;
-    return {true, 0};
+}
+
+bool ReleaseStep::wants_push() const {
+    const std::uint8_t enough = protocol_.limits_.push_streak;
+    return enough != ReleaseLimits::never && is(ReleaseFlag::Twin) && state_.push_streak >= enough;
+}
+
+/// The twin is as the frame was when it was compared. Who cannot be reached stays in the copyset, which costs nothing.
+/// False: nobody has been sent anything, and whoever comes for the page will be seen.
+bool ReleaseStep::push(std::uint64_t interval) {
+    if (++state_.pushes >= protocol_.limits_.push_trial) {
+        state_.pushes = 0;
+        return false;
+    }
+    ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
+    message.number = interval;
+    message.contents = Contents::Bytes;
+    bool reaches_any = false;
+    state_.copyset.for_each(pool_, [&](NodeId reader) {
+        message.origin = reader;
+        reaches_any |= effects_.push(reader, message);
+    });
+    if (mutates(ReleaseMutation::PushForgetsReader)) { state_.copyset.clear(pool_); }
+    return reaches_any;
 }
 
 /// Whether the comparison finds a write. Without one the page stays listed, or is protected after many in vain.
@@ -236,6 +299,9 @@ void ReleaseStep::give_home(NodeId to, HomeReason reason) {
     if (!keeps_copy) { clear(ReleaseFlag::Valid); }
     ++state_.epoch;
     state_.home = to;
+    state_.last_writer = no_node;
+    state_.serial = 0;
+    state_.push_streak = 0;
     state_.streak = 0;
     ReleaseMessage message = message_of(ReleaseMessageKind::Home);
     message.origin = to;
@@ -276,7 +342,9 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
     if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); } // Nobody has a copy that what is written here makes old.
     state_.epoch = message.epoch;
     state_.home = context_.self;
-    state_.last_writer = context_.self;
+    state_.serial = 0;
+    state_.push_streak = 0;
+    state_.last_writer = no_node; // No write of this home's own has been noticed.
     state_.streak = 0;
     state_.lock_streak = 0;
     state_.lock = message.lock;
@@ -289,8 +357,8 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
 
 /// The token of the lock to which the page is bound leaves. Its interval has been closed and published before.
 bool ReleaseStep::on_token(NodeId to) {
-    const bool goes = is(ReleaseFlag::Home) && is(ReleaseFlag::Bound) && state_.pins == 0 && !is(ReleaseFlag::Twin) &&
-                      !is(ReleaseFlag::MustNotice) && !is(ReleaseFlag::Flushing);
+    const bool is_busy = is(ReleaseFlag::Twin) || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
+    const bool goes = is(ReleaseFlag::Home) && is(ReleaseFlag::Bound) && state_.pins == 0 && !is_busy;
     if (goes) { give_home(to, HomeReason::Lock); }
     return goes;
 }

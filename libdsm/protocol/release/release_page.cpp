@@ -1,4 +1,4 @@
-// Texts about release pages, for reports.
+// What a page's state says by itself, and texts for reports.
 #include "libdsm/protocol/release/release_page.hpp"
 
 #include "libdsm/protocol/sequential/page_state.hpp"
@@ -23,6 +23,13 @@ constexpr FlagName flag_names[] = {
 
 } // namespace
 
+bool takes_update(const ReleasePageState &state, const ReleaseMessage &message) {
+    const bool is_under_way = has(state, ReleaseFlag::Fetching) || has(state, ReleaseFlag::Flushing);
+    if (!has(state, ReleaseFlag::Valid) || is_home(state) || is_under_way) { return false; }
+    if (message.epoch < state.epoch) { return false; }
+    return message.epoch > state.epoch || is_later(message.serial, state.serial);
+}
+
 const char *name_of(ReleaseMessageKind kind) noexcept {
     switch (kind) {
     case ReleaseMessageKind::Fetch:
@@ -35,6 +42,8 @@ const char *name_of(ReleaseMessageKind kind) noexcept {
         return "FlushAck";
     case ReleaseMessageKind::Home:
         return "Home";
+    case ReleaseMessageKind::Update:
+        return "Update";
     }
     return "?";
 }

@@ -29,6 +29,7 @@ enum class ReleaseMessageKind : std::uint8_t {
     Flush = 3,    ///< what origin has written since its twin; to the home
     FlushAck = 4, ///< it is in place
     Home = 5,     ///< you are the home now; may answer a Fetch or a Flush
+    Update = 6,   ///< unasked: the page as the home's interval that ends has written it; a hint
 };
 
 /// Why a home moves.
@@ -41,7 +42,7 @@ enum class HomeReason : std::uint8_t {
 
 struct ReleaseMessage {
     ReleaseMessageKind kind;
-    Contents contents;    ///< Data, Home
+    Contents contents;    ///< Data, Home, Update
     HomeReason reason;    ///< Home
     bool may_put;         ///< Fetch: the origin's frame may be written before the Data is sent
     bool is_last;         ///< Flush: no part of the diff has a higher number
@@ -49,8 +50,10 @@ struct ReleaseMessage {
     NodeId from;          ///< the node that sent this message
     NodeId origin;        ///< Fetch, Flush: whose it is; Home: the new home
     std::uint16_t sends;  ///< Fetch, Flush: how often it was passed on
-    HomeEpoch epoch;      ///< at which the receiver (Fetch, Flush, Home) or the sender (Data, FlushAck) became home
-    std::uint32_t number; ///< Flush: the origin's interval
+    HomeEpoch epoch;      ///< at which the receiver (Fetch, Flush, Home) or the sender (the others) became home
+    std::uint32_t serial; ///< Data, FlushAck, Update: what the home sends about the page, counted since it is the home.
+                          ///< Flush: lower bits of the home's interval that the copy is known to have; a hint
+    std::uint64_t number; ///< Flush, Update: the origin's interval
     std::uint64_t lock;   ///< Flush: written under this lock (number + 1) alone, 0 for none; Home: bound to it
     PageId page;
     std::span<const std::byte> diff; ///< Flush (page_diff.hpp)
@@ -78,26 +81,33 @@ enum class ReleaseFlag : std::uint16_t {
 
 /// Zeroed memory is a page that no event has reached yet. Trivially copyable, no pointers, at most 64 bytes.
 struct ReleasePageState {
-    std::uint64_t lock;        ///< number + 1 of the lock under which the page was last written; 0 for none
-    NodeSet copyset;           ///< at the home: nodes that hold a copy which the home's next write makes old (R6)
-    std::uint16_t flags;       ///< see ReleaseFlag
-    HomeEpoch epoch;           ///< of `home` (R2)
-    NodeId home;               ///< who became home at `epoch`
-    NodeId last_writer;        ///< at the home: whose Flush came last; the home itself after a write of its own
+    std::uint64_t lock;  ///< number + 1 of the lock under which the page was last written; 0 for none
+    NodeSet copyset;     ///< at the home: nodes that hold a copy which the home's next write makes old (R6)
+    std::uint16_t flags; ///< see ReleaseFlag
+    HomeEpoch epoch;     ///< of `home` (R2)
+    NodeId home;         ///< who became home at `epoch`
+    NodeId
+        last_writer; ///< at the home: whose Flush came last; itself after a write of its own. Of a copy: whose Update
     std::uint16_t flush_parts; ///< Flush: parts that are not acknowledged
     std::uint16_t parts_back;  ///< ... and have come back here, where the home is to be
     std::uint16_t refreshes;   ///< notices answered by a Fetch since the last trial without
     Access access;             ///< the most that any rank of the node may have
-    std::uint32_t number;      ///< at the home: interval of last_writer's Flush
-    std::uint8_t parts_seen;   ///< ... parts of it that have come
-    std::uint8_t parts_total;  ///< ... of how many; 0: not known yet
-    std::uint8_t streak;       ///< at the home: Flushes of last_writer in a row
-    std::uint8_t heat;         ///< write faults, to know pages that are written in every interval
-    std::uint8_t unchanged;    ///< comparisons in a row that found nothing
-    std::uint8_t misses;       ///< faults on copies that a notice had taken
-    std::uint8_t trials;       ///< how often a trial was made
-    std::uint8_t pins;         ///< holders of a pin (R12)
-    std::uint8_t lock_streak;  ///< at the home: intervals in a row in which somebody wrote under `lock` alone
+    std::uint32_t number;      ///< interval of last_writer's Flush, notice or Update, the lower bits
+    std::uint32_t serial;      ///< of what the home has sent, or a copy has got from the home of `epoch` (R14)
+    std::uint16_t
+        number_high; ///< of a copy: the upper bits of `number`. At the home: its last noticed interval, the lower
+    std::uint8_t parts_seen;  ///< ... parts of it that have come
+    std::uint8_t parts_total; ///< ... of how many; 0: not known yet
+    std::uint8_t streak;      ///< at the home: Flushes of last_writer in a row
+    std::uint8_t heat;        ///< write faults, to know pages that are written in every interval
+    std::uint8_t unchanged;   ///< comparisons in a row that found nothing
+    std::uint8_t misses;      ///< faults on copies that a notice had taken
+    std::uint8_t trials;      ///< how often a trial was made
+    std::uint8_t pins;        ///< holders of a pin (R12)
+    std::uint8_t lock_streak; ///< at the home: intervals in a row in which somebody wrote under `lock` alone
+    std::uint8_t
+        push_streak;     ///< at the home: intervals with a write, in quick succession, after each of which others came
+    std::uint8_t pushes; ///< ... sent to them since the last trial without
 };
 static_assert(std::is_trivially_copyable_v<ReleasePageState> && sizeof(ReleasePageState) <= 64);
 
@@ -111,6 +121,18 @@ constexpr bool holds_frame(const ReleasePageState &state) {
     return state.access != Access::None || has(state, ReleaseFlag::Twin) ||
            (is_home(state) && !has(state, ReleaseFlag::Zero));
 }
+
+/// What a notice says of a page: the node's interval has written it.
+struct PageNotice {
+    NodeId writer; ///< no_node: any may have
+    std::uint64_t interval;
+};
+/// Of two counts that are not far apart.
+constexpr bool is_later(std::uint32_t serial, std::uint32_t than) {
+    return static_cast<std::int32_t>(serial - than) > 0;
+}
+/// Whether an Update is newer than all that the home has told, and may meet what the node has (R14).
+bool takes_update(const ReleasePageState &state, const ReleaseMessage &message);
 
 const char *name_of(ReleaseMessageKind kind) noexcept;
 /// Writes one line about the state (ending with NUL, cut to `bytes`) and returns its length. Allocates nothing.

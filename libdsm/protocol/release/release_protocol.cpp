@@ -53,13 +53,22 @@ ReleaseMessage ReleaseStep::message_of(ReleaseMessageKind kind) const {
     return message;
 }
 
+/// Of the home: counted, so that an Update that is older than something else is known for it (R14).
+ReleaseMessage ReleaseStep::answer_of(ReleaseMessageKind kind) {
+    ReleaseMessage message = message_of(kind);
+    if (protocol_.limits_.push_streak != ReleaseLimits::never) { message.serial = ++state_.serial; }
+    return message;
+}
+
 /// What the home answers tells where it is. A late answer must not lead back (R2).
 void ReleaseStep::learn(const ReleaseMessage &message) {
     if (is(ReleaseFlag::Home)) { return; }
+    if (message.epoch == state_.epoch && is_later(message.serial, state_.serial)) { state_.serial = message.serial; }
     if (message.epoch <= state_.epoch && !mutates(ReleaseMutation::HintGoesBack)) { return; }
     if (message.from == context_.self) { return; }
     state_.epoch = message.epoch;
     state_.home = message.from;
+    state_.serial = message.serial;
 }
 
 bool ReleaseStep::on_message(const ReleaseMessage &message) {
@@ -77,6 +86,9 @@ bool ReleaseStep::on_message(const ReleaseMessage &message) {
         return true;
     case ReleaseMessageKind::Home:
         return on_home(message);
+    case ReleaseMessageKind::Update:
+        on_update(message);
+        return false;
     }
     return false;
 }
@@ -88,8 +100,12 @@ void ReleaseProtocol::on_fault(ReleasePageState &state, const PageContext &conte
     ReleaseStep(*this, state, context, effects).on_fault(wish);
 }
 
-Install ReleaseProtocol::install_of(const ReleasePageState &state, ReleaseMessageKind kind) const {
-    const bool is_late = kind == ReleaseMessageKind::Data &&
+Install ReleaseProtocol::install_of(const ReleasePageState &state, const ReleaseMessage &message) const {
+    if (message.kind == ReleaseMessageKind::Update) {
+        if (!takes(state, message)) { return Install::Nothing; }
+        return has(state, ReleaseFlag::Twin) ? Install::MergeTwin : Install::MergeMapped;
+    }
+    const bool is_late = message.kind == ReleaseMessageKind::Data &&
                          (!has(state, ReleaseFlag::Fetching) || has(state, ReleaseFlag::Killed) || is_home(state));
     if (is_late) { return Install::Nothing; }
     const bool overwrites = mutation_ == ReleaseMutation::MergeOverwrites;
@@ -111,12 +127,21 @@ bool ReleaseProtocol::on_message(ReleasePageState &state, const PageContext &con
     return ReleaseStep(*this, state, context, effects).on_message(message);
 }
 
-void ReleaseProtocol::on_notice(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const {
-    if (!has(state, ReleaseFlag::Started)) { return; }
-    ReleaseStep(*this, state, context, effects).on_notice();
+bool ReleaseProtocol::takes(ReleasePageState state, const ReleaseMessage &update) const {
+    if (mutation_ == ReleaseMutation::UpdateGoesBack) { state.serial = update.serial - 1; }
+    if (mutation_ == ReleaseMutation::UpdateUnderWrites) {
+        state.flags = static_cast<std::uint16_t>(state.flags & ~static_cast<unsigned>(ReleaseFlag::Flushing));
+    }
+    return takes_update(state, update);
 }
 
-CloseOutcome ReleaseProtocol::on_close(ReleasePageState &state, const PageContext &context, std::uint32_t interval,
+void ReleaseProtocol::on_notice(ReleasePageState &state, const PageContext &context, const PageNotice &notice,
+                                ReleaseEffects &effects) const {
+    if (!has(state, ReleaseFlag::Started)) { return; }
+    ReleaseStep(*this, state, context, effects).on_notice(notice);
+}
+
+CloseOutcome ReleaseProtocol::on_close(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                                        ReleaseEffects &effects) const {
     if (!has(state, ReleaseFlag::Listed)) { return {}; } // The allocation in which it was listed has ended.
     return ReleaseStep(*this, state, context, effects).on_close(interval);

@@ -20,6 +20,10 @@ public:
     virtual ~ReleaseEffects() = default;
     /// Sends to another node, never to self. With Contents::Bytes the frame is read now; the twin where there is one.
     virtual void send(NodeId to, const ReleaseMessage &message) = 0;
+    /// The last interval that this node has published.
+    [[nodiscard]] virtual std::uint64_t published() const = 0;
+    /// Sends an Update with the twin as it is. False where the way to the node does not serve for that.
+    virtual bool push(NodeId to, const ReleaseMessage &message) = 0;
     /// Sends the bytes in which frame and twin differ, in parts that fit a message, each a copy of `message` with a
     /// diff. With `refresh` the twin is as the frame afterwards, from the same read of each byte; else the frame is
     /// write-protected already. Returns the number of parts; 0: nothing differs.
@@ -59,6 +63,10 @@ struct ReleaseLimits {
     std::uint16_t trial_every = 256; ///< notices so answered until one takes the copy, to see whether it is missed
     std::uint8_t move_streak = 2;    ///< Flushes of one node in a row that move the home to it; 0: never
     std::uint8_t bind_streak = 2; ///< hand-overs in a row with a write under the lock that bind a page to it; 0: never
+    std::uint8_t push_streak =
+        never;                     ///< or: intervals of the home after whose writes others came, until it sends unasked
+    std::uint8_t push_gap_max = 4; ///< intervals from one such write to the next, at most
+    std::uint8_t push_trial = 32;  ///< so sent until a notice goes without, to see whether anybody comes
 };
 
 /// Bugs planted for the tests; None in every product.
@@ -81,6 +89,11 @@ enum class ReleaseMutation : std::uint8_t {
     ServeForgetsWrites, ///< R6: what was written before a Fetch is served, and is written back after it, is not noticed
     HomeDuringFetch,    ///< R13: a Home with a lock does not wait for a Fetch, whose bytes may be put late
     HomeDuringFlush,    ///< R13: ... nor for a Flush
+    PartsCountTwice,    ///< R13: a part that came back is counted whenever it is looked at
+    UpdateGoesBack,     ///< R14: an Update that is older than what has come is used
+    UpdateUnderWrites,  ///< R14: ... or one that comes while the node's own writes are on their way
+    UpdateForever,      ///< R14: a notice later than the Update is taken for old
+    PushForgetsReader,  ///< R6: who is sent an Update is not in the copyset any more
 };
 
 /// What a thread wants.
@@ -104,20 +117,21 @@ public:
     /// A local thread wants access that access_of() does not give.
     void on_fault(ReleasePageState &state, const PageContext &context, const ReleaseWish &wish,
                   ReleaseEffects &effects) const;
-    /// The bytes of a Data or Home that are on their way or come now: what to do with them. For each part anew.
-    [[nodiscard]] Install install_of(const ReleasePageState &state, ReleaseMessageKind kind) const;
+    /// The bytes of a Data, Home or Update that are on their way or come now: what to do with them. For each part anew.
+    [[nodiscard]] Install install_of(const ReleasePageState &state, const ReleaseMessage &message) const;
     /// Whether a Home must wait for a Flush or a Fetch of this node: keep its records, none of whose bytes may be used
     /// yet. Before its bytes are used, the diffs of this node's own Flushes that are kept are applied to them
     /// (R13).
     [[nodiscard]] bool must_wait(const ReleasePageState &state, const ReleaseMessage &message) const;
-    /// Of a Data or Home: all bytes have come; those of a Home are used together, in this step. Returns whether a Flush
-    /// of this node has been acknowledged thereby.
+    /// Of a Data, Home or Update: all bytes have come; those of a Home are used together, in this step. Returns whether
+    /// a Flush of this node has been acknowledged thereby.
     bool on_message(ReleasePageState &state, const PageContext &context, const ReleaseMessage &message,
                     ReleaseEffects &effects) const;
     /// Another node's write to the page is known here from now on.
-    void on_notice(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const;
+    void on_notice(ReleasePageState &state, const PageContext &context, const PageNotice &notice,
+                   ReleaseEffects &effects) const;
     /// The interval in which the page was listed ends; `interval` is the number that it will have.
-    CloseOutcome on_close(ReleasePageState &state, const PageContext &context, std::uint32_t interval,
+    CloseOutcome on_close(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                           ReleaseEffects &effects) const;
     /// Gives up a clean copy. False where that is not possible now.
     bool on_evict(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const;
@@ -133,6 +147,7 @@ public:
 
 private:
     friend class ReleaseStep;
+    [[nodiscard]] bool takes(ReleasePageState state, const ReleaseMessage &update) const;
     SetPool &pool_;
     const ReleaseLimits limits_;
     const ReleaseMutation mutation_;

@@ -14,8 +14,8 @@ public:
 
     // Events of this node (release_copy.cpp; at the home, release_home.cpp).
     void on_fault(const ReleaseWish &wish);
-    void on_notice();
-    CloseOutcome on_close(std::uint32_t interval);
+    void on_notice(const PageNotice &notice);
+    CloseOutcome on_close(std::uint64_t interval);
     bool on_evict();
     bool try_pin(Access wanted);
     bool on_token(NodeId to);
@@ -27,11 +27,13 @@ private:
     void request();
     bool asks_again() const { return is(ReleaseFlag::Wanted) || is(ReleaseFlag::Stale); }
     bool wants_update();
+    bool has_update_for(const PageNotice &notice) const;
+    void on_update(const ReleaseMessage &message);
     void on_data(const ReleaseMessage &message);
     void on_flush_ack(const ReleaseMessage &message);
     bool claims_home() const;
     void install_zeros(Contents contents);
-    CloseOutcome close_copy(std::uint32_t interval);
+    CloseOutcome close_copy(std::uint64_t interval);
     void learn(const ReleaseMessage &message);
 
     // The home (release_home.cpp).
@@ -42,12 +44,17 @@ private:
     void on_fetch(const ReleaseMessage &message);
     bool on_flush(const ReleaseMessage &message);
     void on_early(const ReleaseMessage &message);
+    void look_at_kept();
     void guard_before_serving();
     void note_flush(const ReleaseMessage &message);
     bool should_move() const;
     bool give_up_twin();
     bool is_bindable() const;
-    CloseOutcome close_home();
+    CloseOutcome close_home(std::uint64_t interval);
+    bool wants_push() const;
+    bool push(std::uint64_t interval);
+    void update_writer(const ReleaseMessage &flush);
+    void note_own_write(std::uint64_t interval);
     bool close_compared();
     void give_home(NodeId to, HomeReason reason);
     bool on_home(const ReleaseMessage &message);
@@ -79,6 +86,7 @@ private:
     }
     bool mutates(ReleaseMutation mutation) const { return protocol_.mutation_ == mutation; }
     ReleaseMessage message_of(ReleaseMessageKind kind) const;
+    ReleaseMessage answer_of(ReleaseMessageKind kind);
     std::uint64_t subject() const { return context_.page.value; }
 
     const ReleaseProtocol &protocol_;

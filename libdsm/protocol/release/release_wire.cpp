@@ -21,10 +21,14 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
     const bool is_move = message.kind == ReleaseMessageKind::Home;
     if ((message.is_last || message.part != 0) && message.kind != ReleaseMessageKind::Flush) { return false; }
     if (is_move != (message.reason != HomeReason::None)) { return false; }
-    if (!is_request && message.sends != 0) { return false; }
+    const bool is_update = message.kind == ReleaseMessageKind::Update;
     const bool is_flush = message.kind == ReleaseMessageKind::Flush;
+    const bool is_counted = is_flush || is_update || message.kind == ReleaseMessageKind::Data ||
+                            message.kind == ReleaseMessageKind::FlushAck;
+    if (message.serial != 0 && !is_counted) { return false; }
+    if (!is_request && message.sends != 0) { return false; }
     const bool has_put = message.kind == ReleaseMessageKind::Fetch || message.kind == ReleaseMessageKind::Data;
-    if ((message.may_put && !has_put) || (message.number != 0 && !is_flush)) { return false; }
+    if ((message.may_put && !has_put) || (message.number != 0 && !is_flush && !is_update)) { return false; }
     if (message.lock != 0 && !is_flush && !is_move) { return false; }
     switch (message.kind) {
     case ReleaseMessageKind::Fetch:
@@ -33,6 +37,8 @@ bool is_plausible(const ReleaseMessage &message, unsigned node_count) {
     case ReleaseMessageKind::Data:
     case ReleaseMessageKind::Home:
         return has_contents && message.diff.empty();
+    case ReleaseMessageKind::Update:
+        return message.contents == Contents::Bytes && message.diff.empty();
     case ReleaseMessageKind::Flush:
         return !has_contents && (!message.diff.empty() || (message.is_last && message.part == 0));
     }
@@ -50,11 +56,12 @@ std::size_t encode(const ReleaseMessage &message, std::span<std::byte> out) noex
     put(out, 4, message.origin.value, 2);
     put(out, 6, message.sends, 2);
     put(out, 8, message.epoch, 4);
-    put(out, 12, message.number, 4);
+    put(out, 12, message.serial, 4);
     put(out, 16, message.page.value, 8);
     put(out, 24, message.lock, 8);
     put(out, 32, static_cast<unsigned>(message.reason), 1);
     put(out, 33, message.part, 1);
+    put(out, 34, message.number, 8);
     std::copy(message.diff.begin(), message.diff.end(), out.begin() + release_record_bytes);
     return release_record_bytes + message.diff.size();
 }
@@ -76,11 +83,12 @@ std::optional<ReleaseMessage> decode_release_message(std::span<const std::byte> 
     message.origin = NodeId{get_u16(bytes, 4)};
     message.sends = get_u16(bytes, 6);
     message.epoch = static_cast<HomeEpoch>(get(bytes, 8, 4));
-    message.number = static_cast<std::uint32_t>(get(bytes, 12, 4));
+    message.serial = static_cast<std::uint32_t>(get(bytes, 12, 4));
     message.page = PageId{get(bytes, 16, 8)};
     message.lock = get(bytes, 24, 8);
     message.reason = static_cast<HomeReason>(reason);
     message.part = static_cast<std::uint8_t>(get(bytes, 33, 1));
+    message.number = get(bytes, 34, 8);
     message.diff = bytes.subspan(release_record_bytes);
     if (!is_plausible(message, node_count)) { return std::nullopt; }
     return message;

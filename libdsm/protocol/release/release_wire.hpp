@@ -2,7 +2,7 @@
 // or Home are the carrier's matter.
 //
 //   0 kind   1 flags: contents (2 bits), may_put, is_last   2 from   4 origin   6 sends   8 epoch (4)
-//   12 number (4)   16 page (8)   24 lock (8)   32 reason   33 part   34 diff, to the end
+//   12 serial (4)   16 page (8)   24 lock (8)   32 reason   33 part   34 number (8)   42 diff, to the end
 #pragma once
 
 #include "libdsm/protocol/release/release_page.hpp"
@@ -11,7 +11,7 @@
 
 namespace dsm::protocol {
 
-constexpr std::size_t release_record_bytes = 34;
+constexpr std::size_t release_record_bytes = 42;
 
 /// Returns the bytes used of `out`, which has room for the record and the message's diff.
 std::size_t encode(const ReleaseMessage &message, std::span<std::byte> out) noexcept;

@@ -28,6 +28,11 @@ const dsm::sync_test::NamedBug<ReleaseMutation> bugs[] = {
     {"serve-forgets-writes", ReleaseMutation::ServeForgetsWrites},
     {"home-during-fetch", ReleaseMutation::HomeDuringFetch},
     {"home-during-flush", ReleaseMutation::HomeDuringFlush},
+    {"parts-count-twice", ReleaseMutation::PartsCountTwice},
+    {"update-goes-back", ReleaseMutation::UpdateGoesBack},
+    {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
+    {"update-forever", ReleaseMutation::UpdateForever},
+    {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
 };
 
 const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
@@ -64,6 +69,8 @@ const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
     {"intervals", &ReleaseCounts::intervals},
     {"own_flushes", &ReleaseCounts::own_flushes},
     {"returned", &ReleaseCounts::returned},
+    {"updates_used", &ReleaseCounts::updates_used},
+    {"updates_dropped", &ReleaseCounts::updates_dropped},
 };
 
 } // namespace

@@ -48,6 +48,7 @@ public:
         world_.counts.passed_on += message.sends != 0;
         if (message.kind == ReleaseMessageKind::Home) { count_move(message.reason); }
         packet.part = all_bytes(options);
+        packet.put = push_way_;
         if (message.contents == Contents::Bytes) { packet.body = entry_.has_twin ? entry_.twin : entry_.frame; }
         if (world_.trace) {
             world_.note(
@@ -65,6 +66,15 @@ public:
             packet.part = static_cast<ByteMask>(all_bytes(options) & ~1U);
         }
         put(packet);
+    }
+    [[nodiscard]] std::uint64_t published() const override { return world_.nodes[node_].interval.done; }
+    bool push(NodeId to, const ReleaseMessage &message) override {
+        if (!entry_.has_twin) { world_.fail("R14 an Update without a twin" + world_.where(node_, page_)); }
+        push_way_ = world_.chooses_push ? world_.chooses_push() : Put::No;
+        const bool is_sent = push_way_ != Put::Due;
+        if (is_sent) { send(to, message); }
+        push_way_ = Put::No;
+        return is_sent;
     }
     unsigned flush(NodeId to, const ReleaseMessage &message, bool refresh) override {
         if (!entry_.has_twin) { world_.fail("R5 a flush without a twin" + world_.where(node_, page_)); }
@@ -115,10 +125,12 @@ public:
     void make_twin() override {
         if (entry_.has_twin) { world_.fail("R5 a second twin" + world_.where(node_, page_)); }
         entry_.twin = entry_.frame;
+        entry_.left.fill(garbage);
         entry_.has_twin = true;
     }
     void drop_twin() override {
         if (!entry_.has_twin) { world_.fail("R5 no twin to drop" + world_.where(node_, page_)); }
+        entry_.left = entry_.twin;
         entry_.twin.fill(garbage);
         entry_.has_twin = false;
     }
@@ -177,6 +189,7 @@ private:
     unsigned node_;
     unsigned page_;
     NodePage &entry_;
+    Put push_way_ = Put::No;
 };
 
 template <class Step> void ReleaseWorld::run(unsigned node, unsigned page, const std::string &event, Step step) {

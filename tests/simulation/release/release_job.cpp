@@ -19,11 +19,17 @@ ReleaseJob::ReleaseJob(const JobOptions &options, protocol::SetPool &pool, std::
     const unsigned put_often = random_.between(1, 4);
     const bool puts = random_.one_in(2);
     world_.chooses_put = [this, puts, put_often] { return puts && random_.one_in(put_often); };
+    const bool pulls = random_.one_in(2);
+    const unsigned unreached_often = random_.one_in(2) ? 0 : random_.between(2, 6);
+    world_.chooses_push = [this, pulls, unreached_often] {
+        if (unreached_often != 0 && random_.one_in(unreached_often)) { return Put::Due; }
+        return pulls ? Put::Pull : Put::No;
+    };
     const unsigned delay_often = random_.between(1, 6);
     const unsigned delay_steps = random_.one_in(3) ? 2 : random_.between(5, 300);
     const unsigned long_often = random_.one_in(2) ? 0 : random_.between(4, 40);
     const unsigned long_steps = random_.between(500, 3000);
-    const unsigned long_kind = random_.below(6); // Which kind is held long, or all.
+    const unsigned long_kind = random_.below(7); // Which kind is held long, or all.
     world_.on_send = [=, this](Packet &packet) {
         ++counts_.messages;
         packet.not_before = random_.one_in(delay_often) ? counts_.steps + random_.below(delay_steps) : 0;
@@ -367,6 +373,8 @@ ReleaseCounts ReleaseJob::run() {
     counts_.intervals = seen.intervals;
     counts_.own_flushes = seen.own_flushes;
     counts_.returned = seen.returned;
+    counts_.updates_used = seen.updates_used;
+    counts_.updates_dropped = seen.updates_dropped;
     return counts_;
 }
 

@@ -28,6 +28,7 @@ struct JobOptions {
     unsigned operations; ///< of a thread and phase
     bool evicts, pins, hints;
     bool binds;             ///< programs in which pages are bound to locks
+    bool alternates;        ///< what is written in one phase is read in the next
     unsigned disturb_often; ///< once in so many steps
     unsigned values;        ///< bytes written are below this
     bool traces;

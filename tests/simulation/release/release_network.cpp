@@ -61,6 +61,20 @@ void ReleaseWorld::use_homes(Intake &intake) {
     intake.homes.clear();
 }
 
+/// Of a page, those that were news on arrival: two ranks of a node may take in the same ones at the same time.
+void ReleaseWorld::take_notices(unsigned node, unsigned page, const VectorTime &known, const VectorTime &time) {
+    for (unsigned writer = 0; writer < options_->nodes; ++writer) {
+        if (writer == node) { continue; }
+        for (std::uint32_t i = known[writer]; i < time[writer]; ++i) {
+            if (!has_bit(log[writer].at(i), page)) { continue; }
+            const protocol::PageNotice notice{node_id(writer), i + 1};
+            run(node, page, "is told of a write", [&](auto &machine, auto &state, const auto &in, auto &effects) {
+                machine.on_notice(state, in, notice, effects);
+            });
+        }
+    }
+}
+
 void ReleaseWorld::take_in(unsigned node, std::size_t index) {
     Intake &intake = nodes[node].intakes[index];
     if (intake.left != 0) {
@@ -69,9 +83,9 @@ void ReleaseWorld::take_in(unsigned node, std::size_t index) {
         intake.left = static_cast<PageMask>(intake.left & ~bit_of(page));
         ++counts.notices;
         counts.killed += has(at(node, page).state, ReleaseFlag::Fetching);
-        return run(node, page, "is told of a write", [&](auto &machine, auto &state, const auto &in, auto &effects) {
-            machine.on_notice(state, in, effects);
-        });
+        const VectorTime known = intake.known;
+        const VectorTime time = intake.time;
+        return take_notices(node, page, known, time);
     }
     if (!intake.has_advanced) {
         advance(node, intake);
@@ -99,7 +113,12 @@ void ReleaseWorld::deliver(std::size_t index) {
     if (index + 1 < network.size()) { network[index] = std::move(network.back()); }
     network.pop_back();
     if (!packet.is_sync) { return deliver_page(packet.to, packet); }
-    Intake intake{.sync = packet.sync, .time = packet.time, .left = 0, .from = packet.from, .homes = packet.homes};
+    Intake intake{.sync = packet.sync,
+                  .known = nodes[packet.to].time,
+                  .time = packet.time,
+                  .left = 0,
+                  .from = packet.from,
+                  .homes = packet.homes};
     for (unsigned writer = 0; writer < options_->nodes; ++writer) {
         if (writer == packet.to) { continue; }
         for (std::uint32_t i = nodes[packet.to].time[writer]; i < packet.time[writer]; ++i) {
@@ -163,8 +182,16 @@ void ReleaseWorld::deliver_page(unsigned node, Packet packet) {
         return;
     }
     if (message->kind == ReleaseMessageKind::Home) { patch_home(node, page, packet); }
-    const bool has_bytes = message->contents == Contents::Bytes && packet.put == Put::No;
-    if (has_bytes) { treat(node, page, machine.install_of(entry.state, message->kind), packet.body, packet.part); }
+    const bool has_bytes = message->contents == Contents::Bytes && (packet.put == Put::No || packet.put == Put::Pull);
+    if (packet.put == Put::Pull) {
+        const NodePage &source = at(packet.from, page);
+        packet.body = source.has_twin ? source.twin : source.left;
+    }
+    const Install how = machine.install_of(entry.state, *message);
+    if (has_bytes) { treat(node, page, how, packet.body, packet.part); }
+    if (message->kind == ReleaseMessageKind::Update) {
+        ++(how == Install::Nothing ? counts.updates_dropped : counts.updates_used);
+    }
     if (message->kind == ReleaseMessageKind::Data && has_bytes) {
         entry.arrived |= packet.part;
         if (entry.arrived != all_bytes(*options_)) { return note(node, page, "gets a part of the bytes"); }

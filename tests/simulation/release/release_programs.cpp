@@ -18,6 +18,14 @@ void ReleaseJob::plan_phases() {
         std::vector<Location> plan(locations);
         for (unsigned location = 0; location < locations; ++location) {
             Location &guard = plan[location];
+            if (options_.alternates && phase % 2 == 1) {
+                guard = {Guard::ReadOnly, 0};
+                continue;
+            }
+            if (options_.alternates && phase >= 2 && !random_.one_in(8)) {
+                guard = plan_[phase - 2][location];
+                continue;
+            }
             const bool keeps = phase != 0 && !random_.one_in(changes_often);
             if (keeps) {
                 guard = plan_.back()[location];
@@ -173,10 +181,17 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
         world.limits.bind_streak = static_cast<std::uint8_t>(choice.between(0, 2));
         world.limits.move_streak = static_cast<std::uint8_t>(choice.between(0, 3));
     }
+    if (choice.one_in(2)) { // Homes send unasked.
+        world.limits.hot_faults = static_cast<std::uint8_t>(choice.between(0, 1));
+        world.limits.push_streak = static_cast<std::uint8_t>(choice.between(0, 2));
+        world.limits.push_gap_max = static_cast<std::uint8_t>(choice.between(1, 6));
+        world.limits.push_trial = static_cast<std::uint8_t>(choice.between(2, 12));
+    }
+    options.alternates = choice.one_in(4);
     options.threads_per_node = choice.between(1, 3);
     options.locks = choice.one_in(4) ? 0 : choice.between(1, locks_max);
     options.flags = choice.below(flags_max + 1);
-    options.phases = choice.between(1, 5);
+    options.phases = options.alternates ? choice.between(6, 16) : choice.between(1, 5);
     options.operations = choice.one_in(2) ? choice.between(1, 6) : choice.between(5, 24);
     options.evicts = choice.one_in(2);
     options.hints = choice.one_in(3);

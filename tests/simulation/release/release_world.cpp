@@ -36,6 +36,8 @@ std::string text_of(const ReleaseMessage &message) {
     std::string text = protocol::name_of(message.kind);
     text += " of page " + std::to_string(message.page.value) + " from " + std::to_string(message.from.value) +
             " origin " + std::to_string(message.origin.value) + " epoch " + std::to_string(message.epoch);
+    if (message.serial != 0) { text += " serial " + std::to_string(message.serial); }
+    if (message.number != 0) { text += " interval " + std::to_string(message.number); }
     if (message.kind == ReleaseMessageKind::Home) { text += name_of(message.reason); }
     for (std::size_t i = 0; i + 1 < message.diff.size(); i += 2) {
         text += " [" + std::to_string(std::to_integer<unsigned>(message.diff[i])) +

@@ -54,14 +54,15 @@ struct SyncMessage {
     friend bool operator==(const SyncMessage &, const SyncMessage &) = default;
 };
 
-enum class Put : std::uint8_t { No, Due, Done };
+/// How bytes come: with the message; straight into the frame, later or already; or taken from the sender's twin there.
+enum class Put : std::uint8_t { No, Due, Done, Pull };
 
 /// A message under way.
 struct Packet {
     std::uint8_t from;
     std::uint8_t to;
     bool is_sync;
-    Put put = Put::No; ///< Data: whether its bytes go straight into the frame, and have
+    Put put = Put::No; ///< Data, Update
     std::uint64_t not_before = 0;
     // Of pages.
     std::vector<std::byte> record{};
@@ -78,6 +79,7 @@ struct NodePage {
     ReleasePageState state;
     Bytes frame;
     Bytes twin;
+    Bytes left; ///< what the twin's memory holds without a twin
     bool has_twin;
     ByteMask dirty;   ///< bytes that a thread here has written and no diff has taken
     ByteMask arrived; ///< bytes of a Data in parts that have come
@@ -88,6 +90,7 @@ struct NodePage {
 /// A synchronisation that has arrived and of which the notices are being applied.
 struct Intake {
     SyncMessage sync;
+    VectorTime known; ///< by the node when it arrived
     VectorTime time;
     PageMask left; ///< pages whose notices are news and have not been applied
     std::uint8_t from;
@@ -112,9 +115,9 @@ struct Node {
 
 /// What a world counts, to see that what should happen does happen.
 struct WorldCounts {
-    std::array<std::uint64_t, 6> messages; ///< by kind
+    std::array<std::uint64_t, 7> messages; ///< by kind
     std::uint64_t passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, claims, notices, compared,
-        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned;
+        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned, updates_used, updates_dropped;
 };
 
 class ReleaseWorld {
@@ -176,6 +179,7 @@ public:
     WorldCounts counts{};
     std::function<void(const std::string &)> trace; ///< lines about every event; empty for none
     std::function<bool()> chooses_put;              ///< whether the bytes of a Data go straight; empty: no
+    std::function<Put()> chooses_push;              ///< of an Update: No, Pull, or Due for "cannot be sent"; empty: No
     std::function<void(Packet &)> on_send;          ///< may delay it; empty: nothing
 
 private:
@@ -188,6 +192,7 @@ private:
     void treat(unsigned node, unsigned page, protocol::Install how, const Bytes &fresh, ByteMask mask);
     void begin_close(unsigned node);
     void part_acknowledged(unsigned node);
+    void take_notices(unsigned node, unsigned page, const VectorTime &known, const VectorTime &time);
     void advance(unsigned node, Intake &intake);
     void use_homes(Intake &intake);
     void note(unsigned node, unsigned page, const std::string &event);

@@ -18,6 +18,11 @@ public:
     bool differs = false;
 
     void send(NodeId, const ReleaseMessage &) override { words += "send "; }
+    [[nodiscard]] std::uint64_t published() const override { return 0; }
+    bool push(NodeId, const ReleaseMessage &) override {
+        words += "push ";
+        return true;
+    }
     unsigned flush(NodeId, const ReleaseMessage &, bool) override {
         words += "flush ";
         return differs ? 1 : 0;

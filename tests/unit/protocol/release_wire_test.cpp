@@ -24,6 +24,12 @@ ReleaseMessage example(ReleaseMessageKind kind) {
     case ReleaseMessageKind::Data:
         message.may_put = true;
         message.contents = Contents::Bytes;
+        message.serial = 0xfedcba98;
+        break;
+    case ReleaseMessageKind::Update:
+        message.contents = Contents::Bytes;
+        message.serial = 7;
+        message.number = 0x123456789abc;
         break;
     case ReleaseMessageKind::Flush:
         message.is_last = true;
@@ -42,8 +48,9 @@ ReleaseMessage example(ReleaseMessageKind kind) {
     return message;
 }
 
-constexpr ReleaseMessageKind kinds[] = {ReleaseMessageKind::Fetch, ReleaseMessageKind::Data, ReleaseMessageKind::Flush,
-                                        ReleaseMessageKind::FlushAck, ReleaseMessageKind::Home};
+constexpr ReleaseMessageKind kinds[] = {ReleaseMessageKind::Fetch, ReleaseMessageKind::Data,
+                                        ReleaseMessageKind::Flush, ReleaseMessageKind::FlushAck,
+                                        ReleaseMessageKind::Home,  ReleaseMessageKind::Update};
 
 std::optional<ReleaseMessage> again(const ReleaseMessage &message, unsigned node_count = 1'000) {
     static std::array<std::byte, release_record_bytes + 4> bytes;
@@ -64,6 +71,7 @@ TEST(ReleaseWire, ThereAndBack) {
         EXPECT_EQ(decoded->origin, message.origin);
         EXPECT_EQ(decoded->sends, message.sends);
         EXPECT_EQ(decoded->epoch, message.epoch);
+        EXPECT_EQ(decoded->serial, message.serial);
         EXPECT_EQ(decoded->number, message.number);
         EXPECT_EQ(decoded->lock, message.lock);
         EXPECT_EQ(decoded->page, message.page);
@@ -87,6 +95,8 @@ TEST(ReleaseWire, WhatNoMessageOfTheKindSaysIsRefused) {
         const bool is_home = kind == ReleaseMessageKind::Home;
         const bool is_data = kind == ReleaseMessageKind::Data;
         const bool is_fetch = kind == ReleaseMessageKind::Fetch;
+        const bool is_update = kind == ReleaseMessageKind::Update;
+        const bool is_ack = kind == ReleaseMessageKind::FlushAck;
         ReleaseMessage bad = good;
         bad.is_last = true;
         EXPECT_EQ(again(bad).has_value(), is_flush) << name_of(kind);
@@ -101,16 +111,19 @@ TEST(ReleaseWire, WhatNoMessageOfTheKindSaysIsRefused) {
         EXPECT_EQ(again(bad).has_value(), is_fetch || is_flush) << name_of(kind);
         bad = good;
         bad.number = 1;
-        EXPECT_EQ(again(bad).has_value(), is_flush) << name_of(kind);
+        EXPECT_EQ(again(bad).has_value(), is_flush || is_update) << name_of(kind);
+        bad = good;
+        bad.serial = 1;
+        EXPECT_EQ(again(bad).has_value(), is_data || is_ack || is_update || is_flush) << name_of(kind);
         bad = good;
         bad.lock = 1;
         EXPECT_EQ(again(bad).has_value(), is_flush || is_home) << name_of(kind);
         bad = good;
         bad.contents = Contents::None;
-        EXPECT_EQ(again(bad).has_value(), !is_home && !is_data) << name_of(kind);
+        EXPECT_EQ(again(bad).has_value(), !is_home && !is_data && !is_update) << name_of(kind);
         bad = good;
         bad.contents = Contents::Bytes;
-        EXPECT_EQ(again(bad).has_value(), is_home || is_data) << name_of(kind);
+        EXPECT_EQ(again(bad).has_value(), is_home || is_data || is_update) << name_of(kind);
         bad = good;
         bad.diff = {};
         bad.part = 1;
