@@ -17,7 +17,7 @@ using namespace dsm_test;
 
 constexpr std::size_t page_ints = 4096 / sizeof(int);
 constexpr std::size_t shared_pages = 16;
-constexpr std::size_t released_pages = 1000;
+constexpr std::size_t turn_pages = 1000;
 
 struct Counter {
     dsm_mutex_t mutex;
@@ -33,20 +33,26 @@ struct Arena {
         counter = static_cast<Counter *>(dsm_alloc(sizeof(Counter), &attr));
         attr.homes = DSM_HOMES_ONE;
         attr.home_rank = dsm_size() - 1;
-        pages = static_cast<unsigned char *>(dsm_alloc(released_pages * 4096, &attr));
+        pages = static_cast<unsigned char *>(dsm_alloc(turn_pages * 4096, &attr));
         DSM_REQUIRE(integers != nullptr && counter != nullptr && pages != nullptr);
     }
 
-    /// Every rank writes its integers of all pages, page after page for each place, as threads would that take turns.
-    void alternate() const {
+    /// Every rank writes its integers of all pages so many times, page after page for each place, as threads would that
+    /// take turns.
+    void alternate(int times) const {
         const auto ranks = static_cast<std::size_t>(dsm_size());
-        for (auto at = static_cast<std::size_t>(dsm_rank()); at < page_ints; at += ranks) {
-            for (std::size_t page = 0; page < shared_pages; ++page) { ++integers[page * page_ints + at]; }
+        for (int time = 0; time < times; ++time) {
+            for (auto at = static_cast<std::size_t>(dsm_rank()); at < page_ints; at += ranks) {
+                for (std::size_t page = 0; page < shared_pages; ++page) {
+                    volatile int &integer = integers[page * page_ints + at];
+                    integer = integer + 1;
+                }
+            }
         }
         dsm_barrier_all();
     }
-    void check(int rounds) const {
-        for (std::size_t i = 0; i < shared_pages * page_ints; ++i) { DSM_REQUIRE_EQUAL(integers[i], rounds); }
+    void check(int sum) const {
+        for (std::size_t i = 0; i < shared_pages * page_ints; ++i) { DSM_REQUIRE_EQUAL(integers[i], sum); }
         dsm_barrier_all();
     }
     /// The ranks add to the counter in turn.
@@ -60,12 +66,10 @@ struct Arena {
         }
         dsm_barrier_all();
     }
-    /// Rank 0 writes one word of each page, at another node, and releases.
-    void release(int round) const {
-        if (dsm_rank() == 0) {
-            for (std::size_t page = 0; page < released_pages; ++page) {
-                pages[page * 4096] = static_cast<unsigned char>(round + 1);
-            }
+    /// One rank after the other writes a word of each page.
+    void take_turns(int round) const {
+        if (dsm_rank() == round % dsm_size()) {
+            for (std::size_t page = 0; page < turn_pages; ++page) { ++pages[page * 4096]; }
         }
         dsm_barrier_all();
     }
@@ -108,13 +112,14 @@ int main(int argc, char **argv) {
         const double in_release = median_us(times, [&](int round) { once(release, round); });
         print(what, in_sequential, in_release);
     };
-    compare("alternate integers of 16 pages, and a barrier", rounds,
-            [](const Arena &arena, int) { arena.alternate(); });
-    sequential.check(rounds);
-    release.check(rounds);
+    compare("alternate integers of 16 pages once, and a barrier", rounds,
+            [](const Arena &arena, int) { arena.alternate(1); });
+    compare("the same 20 times, and a barrier", rounds, [](const Arena &arena, int) { arena.alternate(20); });
+    sequential.check(rounds * 21);
+    release.check(rounds * 21);
     compare("a counter behind a mutex, 100 additions a rank in turn", rounds,
             [](const Arena &arena, int) { arena.count(100); });
-    compare("a word of 1,000 pages of another node, and a barrier", rounds,
-            [](const Arena &arena, int round) { arena.release(round); });
+    compare("a word of 1,000 pages by each rank in turn, and a barrier", rounds,
+            [](const Arena &arena, int round) { arena.take_turns(round); });
     return finish("release_bench");
 }
