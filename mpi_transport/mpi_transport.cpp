@@ -61,8 +61,9 @@ bool MpiTransport::arrives_at_once(Rank to) const noexcept {
     return to == rank_ || (limits_.same_host_arrives_at_once && on_this_host(to));
 }
 
-void MpiTransport::send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
-    outbox_.append(to, packet_bytes(to), head, body);
+void MpiTransport::send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body, Urgency urgency) {
+    Packet &packet = outbox_.append(to, packet_bytes(to), head, body);
+    packet.wakes = packet.wakes || urgency == Urgency::Wakes;
 }
 
 void MpiTransport::flush() {
@@ -70,7 +71,7 @@ void MpiTransport::flush() {
         if (packet->to == rank_) {
             own_.push(packet);
         } else {
-            sends_.start(packet);
+            sends_.start(packet, arrives_at_once(packet->to));
         }
     }
 }
@@ -97,6 +98,8 @@ std::size_t MpiTransport::hand_over_own(RecordHandler &handler) {
 }
 
 bool MpiTransport::quiet() const noexcept { return outbox_.empty() && own_.empty() && sends_.idle(); }
+
+bool MpiTransport::may_rest() const noexcept { return outbox_.empty() && own_.empty() && sends_.needs_no_help(); }
 
 std::string MpiTransport::open_window(std::span<std::byte> window) {
     return window_.open(session_.window, window, hosts_, limits_);

@@ -38,11 +38,13 @@ public:
 
     std::size_t record_bytes_max(Rank to) const noexcept override;
     bool arrives_at_once(Rank to) const noexcept override;
-    void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) override;
+    using Transport::send;
+    void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body, Urgency urgency) override;
     void flush() override;
     void set_sent_notice(SentNotice rung, void *context) noexcept override;
     std::size_t poll(RecordHandler &handler) override;
     bool quiet() const noexcept override;
+    bool may_rest() const noexcept override;
 
     std::string open_window(std::span<std::byte> window) override;
     void put(Rank to, std::uint64_t offset, std::span<const std::byte> bytes) override;

@@ -68,8 +68,12 @@ int Synchronisation::barrier_all() {
     const bool open = all.opened.load(std::memory_order_relaxed) != before;
     if (!open) { waiter.add_to(all.waiters); }
     all.lock.unlock();
-    engine_.kick();
-    if (!open) { waiter.wait({"barrier", all_ranks.value}); }
+    // Who waits sends at once, and is known to wait before the answers come.
+    if (open) {
+        engine_.kick();
+    } else {
+        waiter.wait({"barrier", all_ranks.value});
+    }
     acquired(node_);
     return node_.topology->self().value == 0 ? serial_thread : 0;
 }

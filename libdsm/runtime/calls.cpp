@@ -24,7 +24,6 @@ void Calls::ask(Rank to, CallKind kind, std::span<const std::byte> arguments, st
     slot.done.store(0, std::memory_order_relaxed);
     const CallHead head{Service::Call, kind, number};
     engine_.post(to, bytes_of(head), arguments);
-    engine_.kick();
     engine_.wait({"answer of rank", static_cast<std::uint64_t>(to.value)}, slot.bit,
                  [&slot] { return slot.done.load(std::memory_order_acquire) != 0; });
     std::memcpy(answer.data(), slot.answer, answer.size());

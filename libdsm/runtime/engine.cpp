@@ -3,6 +3,7 @@
 
 #include "libdsm/base/check.hpp"
 #include "libdsm/base/held_signals.hpp"
+#include "libdsm/runtime/urgency.hpp"
 
 #include <algorithm>
 #include <pthread.h>
@@ -26,11 +27,17 @@ constexpr int rounds_until_rare = 400;
 constexpr Nanoseconds rare_sleep_ns = 5'000 * ns_per_us;
 /// Rounds with short sleeps after traffic, so that what follows soon is seen soon.
 constexpr int doubling_rounds = 7;
+constexpr int doubling_rounds_of_sends = 3;
 /// A single look at MPI may miss what has just arrived; two in a row do not.
 constexpr int polls_before_sleep = 3;
-constexpr int spins_with_cores = 400;
-constexpr int spins_without_cores = 20;
-constexpr int rounds_behind_a_driver = 8;
+/// How long a thread looks by itself before it sleeps, where it has a core: longer than a sleeper takes to wake, which
+/// may be 0.1 ms where the core has gone to rest, and than ranks that share out their work evenly wait for each other.
+constexpr Nanoseconds awake_ns = 1'000 * ns_per_us;
+constexpr int rounds_behind_a_driver = 50;
+constexpr int rounds_without_a_core = 20;
+constexpr int rounds_per_behind = 7; ///< without a core, those behind a driver count for more
+constexpr int rounds_before_yields = 400;
+constexpr int rounds_between_yields = 64;
 constexpr Nanoseconds long_wait_ns = 50'000 * ns_per_us;
 
 /// The identity of this thread as driver; the address of a thread-local is never 0.
@@ -60,7 +67,7 @@ Manner manner_of(const Options &options, const Topology &topology) {
     const bool spare_core = cores.of_rank >= 2 && cores.of_host >= 2 * ranks_here;
     const bool polling = options.progress == ProgressChoice::poll ||
                          (options.progress == ProgressChoice::automatic && spare_core && topology.rank_count() > 1);
-    return {polling, ranks_here <= cores.of_host ? spins_with_cores : spins_without_cores};
+    return {polling, ranks_here <= cores.of_host};
 }
 
 Engine::Engine(transport::Transport &transport, const Topology &topology, const Options &options,
@@ -69,8 +76,8 @@ Engine::Engine(transport::Transport &transport, const Topology &topology, const 
 
 Engine::Engine(transport::Transport &transport, const Topology &topology, Manner manner, Statistics &statistics)
     : transport_(transport), topology_(topology), statistics_(statistics), polling_(manner.polling),
-      spins_(manner.spins), bells_(static_cast<std::size_t>(topology.rank_count()), nullptr), own_bell_(&private_bell_),
-      heard_(static_cast<std::size_t>(topology.rank_count())) {
+      has_a_core_(manner.has_a_core), bells_(static_cast<std::size_t>(topology.rank_count()), nullptr),
+      own_bell_(&private_bell_), heard_(static_cast<std::size_t>(topology.rank_count())) {
     bells_[static_cast<std::size_t>(topology_.self().value)] = &private_bell_;
     transport_.set_sent_notice(&Engine::sent, this);
 }
@@ -120,7 +127,7 @@ void Engine::post(Rank to, std::span<const std::byte> head, std::span<const std:
 void Engine::post_as_it_is(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
     count(statistics_.messages_sent);
     if (driving()) {
-        transport_.send(to, head, body);
+        transport_.send(to, head, body, urgency_of(head));
     } else {
         outbox_.push(to, head, body);
     }
@@ -139,7 +146,7 @@ void Engine::post_after_put(Rank to, std::span<const std::byte> head, RemotePlac
 void Engine::send_now(const OutboxItem &item) {
     const std::span<const std::byte> head(item.bytes, item.head_bytes);
     const std::span<const std::byte> body(item.bytes + item.head_bytes, item.body_bytes);
-    transport_.send(item.to, head, body);
+    transport_.send(item.to, head, body, urgency_of(head));
 }
 
 void Engine::add_timer(Nanoseconds at, std::uint64_t key) {
@@ -161,7 +168,7 @@ bool Engine::send_outbox() {
         driver_.store(self_identity(), std::memory_order_relaxed);
         empty_outbox();
         transport_.flush();
-        quiet_.store(transport_.quiet(), std::memory_order_relaxed);
+        note_sends();
         driver_.store(0, std::memory_order_relaxed);
         engine_lock_.unlock();
         std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -180,7 +187,9 @@ void Engine::leave() {
     }
     const bool messages_left = own_bell_->messages.load(std::memory_order_seq_cst) != rings_polled_.load();
     const bool timer_left = timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst);
-    if (messages_left || timer_left || !quiet_.load(std::memory_order_relaxed)) { ring_for_progress(*own_bell_); }
+    if (messages_left || timer_left || sends_.load(std::memory_order_relaxed) == Sends::NeedUs) {
+        ring_for_progress(*own_bell_);
+    }
 }
 
 bool Engine::drive() {
@@ -212,8 +221,14 @@ bool Engine::drive_locked() {
         worked = worked || records != 0;
         if (settled) { break; }
     }
-    quiet_.store(transport_.quiet(), std::memory_order_relaxed);
+    note_sends();
     return worked;
+}
+
+/// By the driver, before it gives the engine up.
+void Engine::note_sends() {
+    const Sends sends = transport_.quiet() ? Sends::Complete : transport_.may_rest() ? Sends::Arrive : Sends::NeedUs;
+    sends_.store(sends, std::memory_order_relaxed);
 }
 
 void Engine::empty_outbox() {
@@ -239,9 +254,14 @@ void Engine::handle(std::int32_t from_rank, std::span<const std::byte> record) {
     services_[service]->on_record(from_rank, record);
 }
 
-void Engine::sent(void *engine, Rank to) {
+void Engine::sent(void *engine, Rank to, transport::Urgency urgency) {
     Doorbell *bell = static_cast<Engine *>(engine)->bells_[static_cast<std::size_t>(to.value)];
-    if (bell != nullptr) { ring_for_message(*bell); }
+    if (bell == nullptr) { return; }
+    if (urgency == transport::Urgency::Wakes) {
+        ring_for_message(*bell);
+    } else {
+        ring_for_patient_message(*bell);
+    }
 }
 
 void Engine::wake(Rank rank, std::uint32_t bit) {
@@ -251,8 +271,11 @@ void Engine::wake(Rank rank, std::uint32_t bit) {
 }
 
 Nanoseconds Engine::sleep_ns(int idle_rounds, Nanoseconds longest_ns) const {
+    const Sends sends = sends_.load(std::memory_order_relaxed);
+    // MPI needs us to finish a send; who sleeps long would hold the receiver up.
+    if (sends == Sends::NeedUs) { return first_sleep_ns << std::min(idle_rounds, doubling_rounds_of_sends); }
     // Where every rank rings, a message that this thread slept through has changed the word: sleeping long is safe.
-    if (doorbells_reach_all_) { return net_sleep_ns; }
+    if (doorbells_reach_all_) { return sends == Sends::Complete ? net_sleep_ns : rare_sleep_ns; }
     if (idle_rounds > rounds_until_rare) { return rare_sleep_ns; }
     return std::min(longest_ns, first_sleep_ns << std::min(idle_rounds, doubling_rounds));
 }
@@ -265,27 +288,44 @@ Nanoseconds Engine::until_timer(Nanoseconds sleep_ns) const {
 }
 
 void Engine::wait_round(Wait &wait, std::uint32_t seen) {
-    int &round = wait.round;
     if (drive()) {
-        round = 0;
+        wait.idle_ns = 0;
+        wait.rounds = wait.rounds_behind = wait.sleeps = 0;
         return;
     }
     // Somebody else drives: there is nothing to do for this thread, and the driver may need its core.
-    round += engine_lock_.is_locked() ? rounds_behind_a_driver : 1;
-    if (round <= spins_ || polling_) {
+    const bool is_behind = engine_lock_.is_locked();
+    ++wait.rounds;
+    wait.rounds_behind += is_behind ? 1 : 0;
+    if (stays_awake(wait)) {
         cpu_relax();
-        if (polling_ && round > spins_with_cores && round % 64 == 0) { ::sched_yield(); }
-    } else if (!quiet_.load(std::memory_order_relaxed)) {
-        ::sched_yield(); // MPI needs us to finish a send; a sleeper would hold the receiver up.
+        const bool yields = is_behind || wait.rounds % rounds_between_yields == 0;
+        if (has_a_core_ && yields && !polling_) { ::sched_yield(); }
+        if (polling_ && wait.rounds > rounds_before_yields && wait.rounds % rounds_between_yields == 0) {
+            ::sched_yield();
+        }
     } else {
-        Nanoseconds sleep = sleep_ns(round - spins_ - 1, waiter_sleep_ns);
-        // Timers are the progress thread's, unless it sleeps past the next one.
-        if (timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst)) { sleep = until_timer(sleep); }
-        if (wait.deadline_ns != no_deadline) { sleep = std::clamp<Nanoseconds>(wait.deadline_ns - now_ns(), 0, sleep); }
-        if (sleep_on(*own_bell_, seen, wait.bit, sleep)) { count(statistics_.wake_ups); }
-        look_at_long_wait(wait.subject, wait.began_ns);
+        sleep_in_wait(wait, seen);
     }
-    if ((round & 0x3ff) < rounds_behind_a_driver) { look_at_long_wait(wait.subject, wait.began_ns); }
+    if ((wait.rounds & 0x3ff) == 0) { look_at_long_wait(wait.subject, wait.began_ns); }
+}
+
+bool Engine::stays_awake(Wait &wait) const {
+    if (polling_) { return true; }
+    if (!has_a_core_) { return wait.rounds + wait.rounds_behind * rounds_per_behind <= rounds_without_a_core; }
+    if (wait.rounds_behind > rounds_behind_a_driver) { return false; }
+    const Nanoseconds now = now_ns();
+    if (wait.idle_ns == 0) { wait.idle_ns = now; }
+    return now - wait.idle_ns < awake_ns;
+}
+
+void Engine::sleep_in_wait(Wait &wait, std::uint32_t seen) {
+    Nanoseconds sleep = sleep_ns(wait.sleeps++, waiter_sleep_ns);
+    // Timers are the progress thread's, unless it sleeps past the next one.
+    if (timers_.next() < progress_wakes_at_.load(std::memory_order_seq_cst)) { sleep = until_timer(sleep); }
+    if (wait.deadline_ns != no_deadline) { sleep = std::clamp<Nanoseconds>(wait.deadline_ns - now_ns(), 0, sleep); }
+    if (sleep_on(*own_bell_, seen, wait.bit, sleep)) { count(statistics_.wake_ups); }
+    look_at_long_wait(wait.subject, wait.began_ns);
 }
 
 void Engine::look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns) {
@@ -309,8 +349,6 @@ void Engine::progress_loop() {
         if (polling_) {
             if (idle_rounds % 256 == 0) { ::sched_yield(); }
             cpu_relax();
-        } else if (!quiet_.load(std::memory_order_relaxed)) {
-            ::sched_yield();
         } else {
             const Nanoseconds sleep = until_timer(sleep_ns(idle_rounds, idle_sleep_ns));
             progress_wakes_at_.store(now_ns() + sleep, std::memory_order_seq_cst);

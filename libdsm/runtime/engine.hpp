@@ -41,8 +41,8 @@ public:
 
 /// How a rank waits.
 struct Manner {
-    bool polling; ///< the progress thread never sleeps
-    int spins;    ///< rounds that a waiting thread works before it sleeps
+    bool polling;    ///< the progress thread never sleeps
+    bool has_a_core; ///< a waiting thread takes it from nobody: it looks for a while before it sleeps
 };
 /// Chosen from the cores that this rank may use and the ranks that it shares them with, unless the options say.
 Manner manner_of(const Options &options, const Topology &topology);
@@ -131,21 +131,29 @@ private:
     bool drive_locked();
     bool send_outbox();
     void empty_outbox();
+    void note_sends();
     void send_now(const OutboxItem &item);
     void leave();
     void run_timers();
     void progress_loop();
-    static void sent(void *engine, Rank to);
+    static void sent(void *engine, Rank to, transport::Urgency urgency);
+    /// What incomplete sends ask of this rank.
+    enum class Sends : std::uint8_t { Complete, Arrive, NeedUs };
     /// A wait that was not ready yet.
     struct Wait {
         const WaitSubject &subject;
         std::uint32_t bit;
         Nanoseconds deadline_ns;
         Nanoseconds began_ns; ///< 0 until the first look in vain
-        int round;            ///< rounds without work
+        Nanoseconds idle_ns;  ///< since when there has been no work; 0: there was some in the last round
+        int rounds;           ///< without work
+        int rounds_behind;    ///< of them, those in which another thread drove
+        int sleeps;           ///< since there was work
     };
     /// One round of a wait: works or sleeps.
     void wait_round(Wait &wait, std::uint32_t seen);
+    bool stays_awake(Wait &wait) const;
+    void sleep_in_wait(Wait &wait, std::uint32_t seen);
     void look_at_long_wait(const WaitSubject &subject, Nanoseconds began_ns);
     Nanoseconds sleep_ns(int idle_rounds, Nanoseconds longest_ns) const;
     Nanoseconds until_timer(Nanoseconds sleep_ns) const;
@@ -155,9 +163,9 @@ private:
     const Topology &topology_;
     Statistics &statistics_;
     const bool polling_;
-    const int spins_; ///< rounds of a wait before it sleeps
+    const bool has_a_core_;
     bool doorbells_reach_all_ = false;
-    std::atomic<bool> quiet_{true};     ///< what the transport said last: no send is incomplete
+    std::atomic<Sends> sends_{Sends::Complete}; ///< what the transport said last
     std::uint32_t rings_fruitless_ = 0; ///< rings for messages before the last poll that found nothing; driver only
     /// The same, once two such polls in a row have agreed.
     std::atomic<std::uint32_t> rings_polled_{0};
@@ -184,17 +192,23 @@ private:
 
 template <class Ready>
 bool Engine::wait_until(const WaitSubject &subject, std::uint32_t bit, Nanoseconds deadline_ns, Ready ready) {
-    Wait wait{subject, bit, deadline_ns, 0, 0};
+    Wait wait{subject, bit, deadline_ns, 0, 0, 0, 0, 0};
     while (true) {
         const std::uint32_t seen = bell_word();
         // The clock is read first: what is ready at the deadline counts.
         const bool is_late = deadline_ns != no_deadline && now_ns() >= deadline_ns;
         const bool is_ready = ready();
         if (is_ready || is_late) {
-            if (wait.began_ns != 0) { leave(); }
+            if (wait.began_ns != 0) {
+                end_wait(*own_bell_);
+                leave();
+            }
             return is_ready;
         }
-        if (wait.began_ns == 0) { wait.began_ns = now_ns(); }
+        if (wait.began_ns == 0) {
+            wait.began_ns = now_ns();
+            begin_wait(*own_bell_);
+        }
         wait_round(wait, seen);
     }
 }

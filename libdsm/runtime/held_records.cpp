@@ -37,6 +37,7 @@ bool HeldRecords::pop_due(const protocol::IntervalState &intervals, HeldRecord &
     if (!protocol::is_due(intervals, record.ticket)) { return false; }
     std::memcpy(&out, &record, sizeof out - sizeof out.bytes + record.head_bytes + record.body_bytes);
     ++first_;
+    if (first_ == end_) { first_ = end_ = 0; } // The first slots are in the cache.
     return true;
 }
 

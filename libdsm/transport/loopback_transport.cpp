@@ -29,13 +29,15 @@ public:
 
     std::size_t record_bytes_max(Rank) const noexcept override { return record_bytes_max_of(loopback_packet_bytes); }
     bool arrives_at_once(Rank) const noexcept override { return true; }
-    void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) override {
+    using Transport::send;
+    void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body, Urgency) override {
         outbox_.append(to, loopback_packet_bytes, head, body);
     }
     void flush() override {}
     void set_sent_notice(SentNotice, void *) noexcept override {}
     std::size_t poll(RecordHandler &handler) override;
     bool quiet() const noexcept override { return outbox_.empty(); }
+    bool may_rest() const noexcept override { return quiet(); }
 
     std::string open_window(std::span<std::byte> window) override {
         window_ = window;

@@ -5,8 +5,8 @@
 
 namespace dsm::transport {
 
-void Outbox::append(Rank to, std::size_t packet_bytes, std::span<const std::byte> head,
-                    std::span<const std::byte> body) {
+Packet &Outbox::append(Rank to, std::size_t packet_bytes, std::span<const std::byte> head,
+                       std::span<const std::byte> body) {
     DSM_CHECK(to.value >= 0 && static_cast<std::size_t>(to.value) < filling_.size(), "send: an existing rank",
               to.value);
     const std::size_t framed = framed_bytes(head.size() + body.size());
@@ -17,6 +17,7 @@ void Outbox::append(Rank to, std::size_t packet_bytes, std::span<const std::byte
         waiting_.push(packet);
     }
     packet->append(head, body);
+    return *packet;
 }
 
 Packet *Outbox::take() noexcept {

@@ -13,7 +13,8 @@ public:
     Outbox(int ranks, PacketPool &pool) : filling_(static_cast<std::size_t>(ranks), nullptr), pool_(pool) {}
 
     /// Adds a record to the packet for `to`, which holds at most packet_bytes; begins a new one when it does not fit.
-    void append(Rank to, std::size_t packet_bytes, std::span<const std::byte> head, std::span<const std::byte> body);
+    /// Returns the packet.
+    Packet &append(Rank to, std::size_t packet_bytes, std::span<const std::byte> head, std::span<const std::byte> body);
     /// The packet that has waited longest, no longer being filled; nullptr when there is none.
     Packet *take() noexcept;
     bool empty() const noexcept { return waiting_.empty(); }

@@ -30,6 +30,7 @@ struct alignas(64) Packet {
     Packet *next = nullptr; ///< in whichever list holds it: free, waiting or in flight
     Rank to = no_rank;
     std::uint32_t bytes = 0; ///< filled so far
+    bool wakes = false;      ///< a record in it is urgent
     /// For the carrier: what it needs to recognise the packet while it is in flight.
     alignas(8) std::byte carrier_state[16] = {};
 

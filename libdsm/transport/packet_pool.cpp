@@ -34,6 +34,7 @@ Packet *PacketPool::take(Rank to) {
     packet->next = nullptr;
     packet->to = to;
     packet->bytes = 0;
+    packet->wakes = false;
     return packet;
 }
 

@@ -31,6 +31,10 @@ struct TransportCounts {
     std::uint64_t rma_puts = 0;
 };
 
+/// Whether the receiver is to be woken for a record, or finds it when it next waits for something. Of a packet: of the
+/// most urgent of its records.
+enum class Urgency : std::uint8_t { Waits, Wakes };
+
 class Transport {
 public:
     virtual ~Transport() = default;
@@ -60,21 +64,28 @@ public:
     virtual bool arrives_at_once(Rank to) const noexcept = 0;
     /// Adds a record, `head` followed by `body`, to the packet that is being filled for `to` (which may be this rank:
     /// then it is handed to the handler by the next poll). Copies; never waits: what MPI cannot take yet is kept.
-    virtual void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
+    virtual void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body, Urgency urgency) = 0;
+    void send(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
+        send(to, head, body, Urgency::Wakes);
+    }
     /// Hands every packet that has been filled to MPI.
     virtual void flush() = 0;
-    /// `notice(context, to)` tells that `to` may have something new to find, so that its doorbell can be rung: when a
-    /// packet has been handed over, in flush(); again in each poll() that looks at it and finds its send incomplete (a
-    /// sender short of buffers moves it into the receiver's memory only then); and when it is complete. At least once
-    /// for each packet, cheap calls, and never for records to this rank. Must not call the transport.
-    using SentNotice = void (*)(void *context, Rank to);
+    /// `notice(context, to, urgency)` tells that `to` may have something new to find, so that its doorbell can be rung:
+    /// when a packet has been handed over, in flush(); ever less often in the polls that look at it and find its send
+    /// incomplete (a sender short of buffers moves it into the receiver's memory only then); and when it is complete,
+    /// unless that says that the receiver has it. At least once for each packet, cheap calls, and never for records to
+    /// this rank. Must not call the transport.
+    using SentNotice = void (*)(void *context, Rank to, Urgency urgency);
     virtual void set_sent_notice(SentNotice notice, void *context) noexcept = 0;
     /// Flushes, completes sends and receives what has arrived, a bounded number of packets. Returns the number of
     /// records handed over.
     virtual std::size_t poll(RecordHandler &handler) = 0;
-    /// True when no send is incomplete and no record waits here, to this rank or another: only then may the rank sleep.
+    /// True when no send is incomplete and no record waits here, to this rank or another.
     /// In Open MPI's shared memory a send of more than 256 bytes is complete only when its receiver has polled.
     virtual bool quiet() const noexcept = 0;
+    /// True when what is incomplete will most likely arrive without a poll() of this rank: it may sleep for some
+    /// milliseconds. Quiet, it may sleep for as long as it likes.
+    virtual bool may_rest() const noexcept = 0;
 
     // -- One-sided bulk copies, where MPI has them.
 

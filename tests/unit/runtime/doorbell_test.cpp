@@ -23,7 +23,9 @@ public:
     Sleeper(Doorbell &bell, std::uint32_t bit) : bell_(bell) {
         const std::uint32_t seen = bell.word;
         thread_ = std::thread([this, seen, bit] {
+            if (bit != progress_bit) { begin_wait(bell_); }
             sleep_on(bell_, seen, bit, forever);
+            if (bit != progress_bit) { end_wait(bell_); }
             awake_ = true;
         });
     }
@@ -58,7 +60,9 @@ TEST(Doorbell, AWordThatChangedKeepsAwake) {
     Doorbell bell{};
     const std::uint32_t seen = bell.word;
     ring_for_message(bell);
+    begin_wait(bell);
     EXPECT_TRUE(sleep_on(bell, seen, 1, forever)) << "or this test never ends";
+    end_wait(bell);
     EXPECT_TRUE(sleep_on(bell, seen, progress_bit, forever));
     EXPECT_EQ(bell.waiters_asleep, 0U);
     EXPECT_EQ(bell.progress_asleep, 0U);
@@ -74,8 +78,11 @@ TEST(Doorbell, EveryRingChangesTheWord) {
 
 TEST(Doorbell, ASleepMayBeBounded) {
     Doorbell bell{};
+    begin_wait(bell);
     EXPECT_FALSE(sleep_on(bell, bell.word, 1, 1000));
     EXPECT_EQ(bell.waiters_asleep, 0U);
+    EXPECT_EQ(bell.waiters_awake, 1U);
+    end_wait(bell);
 }
 
 TEST(Doorbell, AMessageWakesTheProgressThreadWhenNobodyWaits) {
@@ -93,6 +100,19 @@ TEST(Doorbell, AMessageWakesAWaiter) {
     wait_until([&] { return bell.waiters_asleep == 1; });
     ring_for_message(bell);
     waiter.wait_awake();
+}
+
+TEST(Doorbell, AMessageWakesNobodyWhereAThreadWaitsAwake) {
+    Doorbell bell{};
+    const Sleeper progress(bell, progress_bit);
+    wait_until([&] { return bell.progress_asleep == 1; });
+    begin_wait(bell);
+    ring_for_message(bell);
+    EXPECT_EQ(bell.progress_asleep, 1U);
+    EXPECT_EQ(bell.messages, 1U) << "whoever waits finds it";
+    end_wait(bell);
+    ring_for_message(bell);
+    progress.wait_awake();
 }
 
 TEST(Doorbell, ARingForTheProgressThreadReachesItBesideWaiters) {
@@ -137,11 +157,13 @@ TEST(Doorbell, NoRingIsLost) {
             ring_for_waiter(here.bell, 1);
         }
     });
+    begin_wait(here.bell);
     for (int round = 1; round <= rounds; ++round) {
         there.message = round;
         ring_for_message(there.bell);
         receive(here, round, 1);
     }
+    end_wait(here.bell);
     echo.join();
     EXPECT_EQ(here.message, rounds);
 }

@@ -185,7 +185,7 @@ void own_records_wait_for_poll(Transport &transport) {
 void sends_become_quiet_after_notices(Transport &transport) {
     std::vector<std::uint64_t> notices(static_cast<std::size_t>(transport.size()));
     transport.set_sent_notice(
-        [](void *context, Rank to) {
+        [](void *context, Rank to, Urgency) {
             ++static_cast<std::vector<std::uint64_t> *>(context)->at(static_cast<std::size_t>(to.value));
         },
         &notices);
