@@ -14,13 +14,14 @@ namespace {
 constexpr std::size_t tests_per_poll_max = 16;
 /// In shared memory the sends of such packets are complete before their receiver has taken them.
 constexpr std::size_t short_bytes_max = 256;
+constexpr std::uint32_t looks_between_notices = 64; ///< at most; fewer at first
 
 } // namespace
 
 struct SendSide::Flight {
     MPI_Request request;
     std::uint32_t looks; ///< how often it was found incomplete
-    bool is_there; ///< at the receiver, at the latest when it has taken what came before; complete when taken
+    bool is_there;       ///< at the receiver, at the latest when it has taken what came before; complete when taken
 };
 
 SendSide::Flight &SendSide::flight_of(Packet *packet) {
@@ -62,11 +63,14 @@ bool SendSide::test(Packet *packet) {
     expect_mpi(PMPI_Test(&flight.request, &complete, MPI_STATUS_IGNORE), "MPI_Test of a send");
     // Also while it is incomplete: over shared memory the packet lies at the receiver already, or has been put there by
     // this very look, and the send becomes complete only when the receiver, which may be asleep, takes it. But each
-    // notice may wake a thread: so ever less often, and not when it has been taken.
+    // notice may wake a thread: so ever less often, and not when it has been taken. What was held back here may have
+    // held back others, whose notices have come too early: it wakes whatever it is.
     const bool is_first = flight.looks++ == 0;
-    const bool tells = is_first || (complete != 0 ? !flight.is_there : std::has_single_bit(flight.looks));
+    const bool is_due = std::has_single_bit(flight.looks) || flight.looks % looks_between_notices == 0;
+    const bool tells = is_first || (complete != 0 ? !flight.is_there : is_due);
+    const bool was_held = complete != 0 && !is_first && !flight.is_there;
     const Rank to = packet->to;
-    const Urgency urgency = packet->wakes ? Urgency::Wakes : Urgency::Waits;
+    const Urgency urgency = packet->wakes || was_held ? Urgency::Wakes : Urgency::Waits;
     if (complete != 0) { pool_.give_back(packet); }
     if (notice_ != nullptr && tells) { notice_(notice_context_, to, urgency); }
     return complete != 0;

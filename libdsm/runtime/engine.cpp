@@ -153,7 +153,18 @@ void Engine::add_timer(Nanoseconds at, std::uint64_t key) {
     if (timers_.add(at, key) && !driving()) { ring_for_progress(*own_bell_); }
 }
 
+void Engine::do_due() {
+    if (Carrier *const carrier = carrier_.load(std::memory_order_acquire)) { carrier->do_due(); }
+}
+
+void Engine::make_room() {
+    while (is_crowded()) {
+        if (!send_outbox()) { ::sched_yield(); } // Another thread drives, and empties it.
+    }
+}
+
 void Engine::kick() {
+    if (!driving()) { do_due(); }
     if (send_outbox()) { leave(); }
 }
 
@@ -216,6 +227,7 @@ bool Engine::drive_locked() {
         if (settled) { rings_polled_.store(rings, std::memory_order_seq_cst); }
         if (records == 0) { rings_fruitless_ = rings; }
         run_timers();
+        do_due();
         empty_outbox();
         transport_.flush();
         worked = worked || records != 0;

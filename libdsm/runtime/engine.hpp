@@ -53,6 +53,8 @@ public:
     virtual ~Carrier() = default;
     /// True: it has taken the record (copied), and sends it some time, perhaps inside another, with post_as_it_is().
     virtual bool carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
+    /// Does what taking records has made due, of which there may be much. By a thread that holds no lock, soon after.
+    virtual void do_due() = 0;
 };
 
 /// A one-sided write that goes with a record: the bytes are put in place before the record is sent.
@@ -97,6 +99,11 @@ public:
     void add_timer(Nanoseconds at, std::uint64_t key);
     /// Sends what this thread has posted, if nobody drives at the moment (who drives does it himself).
     void kick();
+    /// Returns when there is room for many records more; at once for the driver, whose records need none. By a thread
+    /// that holds no lock: a handler that waits for it would hold up the driver.
+    void make_room();
+    /// Whether what need not be sent had better not be.
+    bool is_crowded() const { return !driving() && outbox_.is_crowded(); }
     /// Polls once if the engine is free. Returns true when something was done.
     bool drive();
 
@@ -132,6 +139,7 @@ private:
     bool send_outbox();
     void empty_outbox();
     void note_sends();
+    void do_due();
     void send_now(const OutboxItem &item);
     void leave();
     void run_timers();
@@ -193,6 +201,7 @@ private:
 template <class Ready>
 bool Engine::wait_until(const WaitSubject &subject, std::uint32_t bit, Nanoseconds deadline_ns, Ready ready) {
     Wait wait{subject, bit, deadline_ns, 0, 0, 0, 0, 0};
+    do_due();
     while (true) {
         const std::uint32_t seen = bell_word();
         // The clock is read first: what is ready at the deadline counts.

@@ -7,6 +7,7 @@
 #include <boost/lockfree/queue.hpp>
 #include <boost/lockfree/stack.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -56,6 +57,7 @@ public:
         item.body_bytes = static_cast<std::uint16_t>(body.size());
         std::memcpy(item.bytes, head.data(), head.size());
         if (!body.empty()) { std::memcpy(item.bytes + head.size(), body.data(), body.size()); }
+        filled_.fetch_add(1, std::memory_order_relaxed);
         DSM_CHECK(queue_.push(slot), "E1 a slot is free for every record that the bound allows", to.value);
     }
 
@@ -66,14 +68,18 @@ public:
         while (queue_.pop(slot)) {
             consume(items_[slot]);
             free_.push(slot);
+            filled_.fetch_sub(1, std::memory_order_relaxed);
             ++count;
         }
         return count;
     }
     bool empty() const { return queue_.empty(); }
+    /// Whether it is half full: who has much to send lets it be emptied first.
+    bool is_crowded() const { return filled_.load(std::memory_order_relaxed) > outbox_slots / 2; }
 
 private:
     OutboxItem *items_ = nullptr;
+    std::atomic<std::uint32_t> filled_{0};
     boost::lockfree::stack<std::uint16_t, boost::lockfree::capacity<outbox_slots>> free_;
     boost::lockfree::queue<std::uint16_t, boost::lockfree::capacity<outbox_slots>> queue_;
 };

@@ -55,6 +55,7 @@ struct alignas(128) PageEntry {
     std::uint16_t home_received;             ///< release memory: bytes of the Home under way that have come
     std::uint32_t steps;                     ///< of the state machine for this allocation, as the trace numbers them
     std::uint8_t list_mark;                  ///< release memory: on which list of written pages it stands; 0: on none
+    std::uint8_t update_place;               ///< release memory, Stale: where its update is counted
     std::uint32_t home_generation;           ///< the allocation's of that Home
     std::uint64_t timer_at_us;               ///< when on_timer() is going to be called; 0: no timer is set
     union { ///< as is_release(attributes) says; zeroed memory is the initial state of both

@@ -108,6 +108,7 @@ std::uint64_t ReleaseExecutor::published() const {
 bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
     const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    if (pages_.engine_.is_crowded()) { return false; }
     ReleaseRecordHead whole = head();
     if (pages_.node_.bulk.to(to) == BulkWay::Direct) {
         whole.place = BytesPlace::SenderTwin;
@@ -285,6 +286,7 @@ void ReleaseExecutor::list() {
 void ReleaseExecutor::update_due() {
     ReleaseShared &shared = pages_.tables_.shared();
     const std::lock_guard locked(shared.lock);
+    entry_.update_place = protocol::note_update_due(shared.update_rounds);
     shared.updates.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -293,7 +295,9 @@ void ReleaseExecutor::update_done() {
     const std::lock_guard locked(shared.lock);
     const std::uint32_t before = shared.updates.fetch_sub(1, std::memory_order_release);
     DSM_CHECK(before != 0, "R8 an update that is done was due", page_.value);
-    if (before == 1) { wake_all(*pages_.node_.wait_slots, pages_.engine_, shared.update_waiters); }
+    if (protocol::note_update_done(shared.update_rounds, entry_.update_place)) {
+        wake_all(*pages_.node_.wait_slots, pages_.engine_, shared.update_waiters);
+    }
 }
 
 /// The record that is being handled is kept by whoever handles it, before any of its bytes is used: see

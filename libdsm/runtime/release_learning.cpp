@@ -97,12 +97,15 @@ void ReleaseNode::describe() const {
 void ReleaseNode::await_updates_slowly() {
     ReleaseShared &shared = tables_.shared();
     Waiter waiter(*node_.wait_slots, engine_, node_.topology->self());
+    shared.lock.lock();
+    const std::uint64_t awaited = protocol::updates_to_await(shared.update_rounds);
+    shared.lock.unlock();
     while (true) {
         shared.lock.lock();
-        const bool is_due = shared.updates.load(std::memory_order_acquire) != 0;
-        if (is_due) { waiter.add_to(shared.update_waiters); }
+        const bool are_done = protocol::are_updates_done(shared.update_rounds, awaited);
+        if (!are_done) { waiter.add_to(shared.update_waiters); }
         shared.lock.unlock();
-        if (!is_due) { return; }
+        if (are_done) { return; }
         waiter.wait({"release", self_node().value});
     }
 }

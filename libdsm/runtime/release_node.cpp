@@ -11,6 +11,9 @@
 namespace dsm::rt {
 namespace {
 
+/// A page has few parts, and few readers that cannot do without an Update.
+constexpr std::uint64_t pages_between_looks = 512;
+
 bool is_sync_kind(std::span<const std::byte> head, unsigned kind) {
     return head.size() > 1 && static_cast<Service>(head[0]) == Service::Sync &&
            std::to_integer<unsigned>(head[1]) == kind;
@@ -51,9 +54,8 @@ protocol::CloseStart ReleaseNode::begin_release(const Record *record, protocol::
     return start;
 }
 
-/// Sends without kicking the engine: whoever synchronises may hold the lock of an object, and kicks when he has let go.
-/// Of whoever began to close; the list is his until part_done() has been called for it. Again while the next interval
-/// is wanted at once.
+/// Of one thread, which holds no lock; the list is its own until part_done() has been called for it. Again while the
+/// next interval is wanted at once.
 void ReleaseNode::close_listed() {
     ReleaseShared &shared = tables_.shared();
     do {
@@ -63,6 +65,7 @@ void ReleaseNode::close_listed() {
         for (std::uint64_t i = 0; i < shared.closing_count; ++i) {
             const PageId page{tables_.closing_list()[i]};
             if (pages_.close(page, interval).notice) { tables_.notices()[shared.notice_count++] = page.value; }
+            if (i % pages_between_looks == 0) { engine_.make_room(); }
         }
     } while (part_done());
 }
@@ -149,9 +152,14 @@ bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<cons
     if (start == protocol::CloseStart::Nothing) {
         post_enveloped(record);
     } else if (start == protocol::CloseStart::Close) {
-        close_listed();
+        closes_.store(true, std::memory_order_release); // Whoever sends may hold the lock of an object.
     }
     return true;
+}
+
+void ReleaseNode::do_due() {
+    if (!closes_.load(std::memory_order_relaxed)) { return; }
+    while (closes_.exchange(false, std::memory_order_acquire)) { close_listed(); }
 }
 
 /// Of this rank. It stays among the holders as long as it holds anything: some may wait for the next interval.

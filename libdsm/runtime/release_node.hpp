@@ -19,6 +19,7 @@
 #include "libdsm/runtime/release_order.hpp"
 #include "libdsm/runtime/release_pages.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -45,6 +46,7 @@ public:
     void describe() const;
 
     bool carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) override;
+    void do_due() override;
     void on_record(std::int32_t from_rank, std::span<const std::byte> record) override;
     void on_flush_part_done() override;
     void copy_time(std::span<protocol::Interval> time) const override;
@@ -82,7 +84,8 @@ private:
     ReleaseTables &tables_;
     protocol::NoticeLog log_; ///< under the lock of the node's ReleaseShared
     HeldRecords held_;
-    EnvelopeParts incoming_; ///< driver only
+    std::atomic<bool> closes_{false}; ///< a record has begun to close an interval: some thread of this rank is to do it
+    EnvelopeParts incoming_;          ///< driver only
     std::uint32_t last_root_barrier_ = ~std::uint32_t{0};
 };
 

@@ -6,6 +6,7 @@
 #include "libdsm/base/hash.hpp"
 #include "libdsm/base/ids.hpp"
 #include "libdsm/protocol/release/interval.hpp"
+#include "libdsm/protocol/release/update_rounds.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
 
 #include <atomic>
@@ -56,13 +57,14 @@ struct ReleaseShared {
     WaitList update_waiters;
     WaitList release_waiters; ///< threads that wait for an interval to be published
     protocol::IntervalState interval;
+    protocol::UpdateRounds update_rounds;
     std::uint64_t holders;       ///< ranks of the node, by number modulo 64, that hold messages
     std::uint64_t closing_count; ///< pages of the closing interval
     std::uint64_t notice_count;  ///< of them, those that it has written
     BoundPages bound;
     std::atomic<std::uint64_t> published; ///< intervals of this node in the log
     std::atomic<std::uint64_t> listed;    ///< pages on the list of the open interval
-    std::atomic<std::uint32_t> updates;   ///< notices answered by a Fetch that has not come (R8)
+    std::atomic<std::uint32_t> updates;   ///< notices answered by a Fetch that has not come (R8): of all rounds
     std::atomic<std::uint32_t> is_in_use; ///< some page of the node is of release memory, or some notice is known
     std::atomic<std::uint32_t> open_list; ///< which of the two lists is the open interval's
 };

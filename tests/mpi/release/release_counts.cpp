@@ -33,11 +33,13 @@ Page *release_pages(std::size_t count, int home) {
 /// What an operation costs over all ranks.
 struct Expected {
     double messages_min, messages_max, faults, fetches, diffs, packets_max;
-    double fetches_in_vain = 0; ///< at most, which depends on who comes first
+    double fetches_in_vain = 0; ///< or for a trial, at most; a copy that was never missed before is fetched by a fault
 };
 constexpr double any = 1e9;
 /// A message in 64 rounds or so tells who sends notices, and hears nothing, that they have come.
 double told() { return 0.06 * others(); }
+/// Every 32nd notice goes without an Update, and whoever still wants the page fetches it: two rounds in 50 at most.
+constexpr double trials = 0.04;
 
 void report(const char *name, const Costs &costs, std::uint64_t operations, const Expected &expected) {
     if (!is(0)) { return; }
@@ -55,7 +57,7 @@ void report(const char *name, const Costs &costs, std::uint64_t operations, cons
     const auto is_equal = [&](double found, double wanted) { return is_from_to(found, wanted, wanted); };
     const bool as_written =
         is_from_to(per(costs.messages), expected.messages_min, expected.messages_max) &&
-        is_equal(per(costs.faults), expected.faults) &&
+        is_from_to(per(costs.faults), expected.faults, expected.faults + expected.fetches_in_vain) &&
         is_from_to(per(costs.fetches), expected.fetches, expected.fetches + expected.fetches_in_vain) &&
         is_equal(per(costs.diffs), expected.diffs) && is_from_to(per(costs.packets), 0, expected.packets_max);
     if (as_written) { return; }
@@ -87,12 +89,14 @@ void count_own_pages() {
                  });
 }
 
-/// One writes, a barrier, another reads, a barrier. Wherever the home was at first, it is the writer in the end.
+/// One writes, a barrier, another reads, a barrier. Wherever the home was at first, it is the writer in the end, and
+/// sends the page with its message of the barrier.
 void count_producer_and_consumer(int home) {
     Page *memory = release_pages(1, home);
     const std::string name = "rank 0 writes, rank 1 reads, home was rank " + std::to_string(home);
-    const double messages = 2 * barrier_messages() + 2;
-    const Expected expected{messages, messages + told(), 0, 1, 0, any};
+    const double messages = 2 * barrier_messages() + 1;
+    const double packets = 2 * barrier_messages() + 2 * trials + told();
+    const Expected expected{messages, messages + trials + told(), 0, 0, 0, packets, trials};
     count_rounds(name.c_str(), expected, [&](std::uint32_t round) {
         if (is(0)) {
             for (std::size_t word = 0; word < page_words; ++word) {
@@ -107,14 +111,13 @@ void count_producer_and_consumer(int home) {
     });
 }
 
-/// Two write every other integer of the same pages. A page: a diff to the home, which answers, and a fetch. What is
-/// fetched is merged with what is written here, so it comes as a message, in two pieces, and not by copying. Where the
-/// home has come to rank 1, rank 0 hears of its writes when it arrives at the barrier, and asks before it has flushed
-/// its own: then it asks again.
+/// Two write every other integer of the same pages. A page: a diff to the home, which answers, and what the home has
+/// written, sent unasked when its interval ends; again behind the answer, where the diff was under way by then.
 void count_alternate_integers() {
     Page *memory = release_pages(pages, 0);
-    const double messages = 2 * barrier_messages() + 5 * pages;
-    const Expected expected{messages, messages + 3 * pages + told(), 0, pages, pages, any, pages};
+    const double messages = 2 * barrier_messages() + 3 * pages;
+    const double at_most = messages + (1 + 2 * trials) * pages + told();
+    const Expected expected{messages, at_most, 0, 0, pages, any, trials * pages};
     count_rounds("16 pages, two write alternate integers", expected, [&](std::uint32_t round) {
         const auto self = static_cast<std::size_t>(dsm_rank());
         for (std::size_t page = 0; self < 2 && page < pages; ++page) {

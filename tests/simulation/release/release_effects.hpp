@@ -155,10 +155,12 @@ public:
         world_.nodes[node_].list |= bit_of(page_);
     }
     void update_due() override {
+        entry_.update_place = protocol::note_update_due(world_.nodes[node_].update_rounds);
         ++world_.nodes[node_].updates;
         ++world_.counts.updates;
     }
     void update_done() override {
+        (void)protocol::note_update_done(world_.nodes[node_].update_rounds, entry_.update_place);
         if (world_.nodes[node_].updates-- == 0) { world_.fail("R8 an update that was not due is done"); }
     }
     void keep(const ReleaseMessage &message) override {

@@ -87,7 +87,9 @@ Task<> ReleaseJob::wait_until(Thread &thread, std::function<bool()> ready) {
 
 /// R8: what is due must be done before an acquirer goes on.
 Task<> ReleaseJob::end_acquire(Thread &thread) {
-    co_await wait_until(thread, [this, &thread] { return world_.nodes[thread.node].updates == 0; });
+    protocol::UpdateRounds &rounds = world_.nodes[thread.node].update_rounds;
+    const std::uint64_t awaited = protocol::updates_to_await(rounds);
+    co_await wait_until(thread, [&rounds, awaited] { return protocol::are_updates_done(rounds, awaited); });
     co_return Nothing{};
 }
 

@@ -8,6 +8,7 @@
 #include "libdsm/protocol/release/interval.hpp"
 #include "libdsm/protocol/release/release_protocol.hpp"
 #include "libdsm/protocol/release/release_wire.hpp"
+#include "libdsm/protocol/release/update_rounds.hpp"
 
 #include <array>
 #include <cstdint>
@@ -81,7 +82,8 @@ struct NodePage {
     Bytes twin;
     Bytes left; ///< what the twin's memory holds without a twin
     bool has_twin;
-    ByteMask dirty;   ///< bytes that a thread here has written and no diff has taken
+    ByteMask dirty; ///< bytes that a thread here has written and no diff has taken
+    std::uint8_t update_place;
     ByteMask arrived; ///< bytes of a Data in parts that have come
     unsigned pins;    ///< as the caller counts them
     std::vector<Packet> kept;
@@ -102,12 +104,13 @@ struct Intake {
 struct Node {
     std::array<NodePage, pages_max> pages;
     protocol::IntervalState interval;
-    VectorTime time;  ///< its own entry: intervals published
-    PageMask list;    ///< the open interval
-    PageMask closing; ///< of the closing interval: to be closed yet
-    bool makes_diffs; ///< ... some are, or diffs_made() is due
-    PageMask noticed; ///< ... those that it has written
-    unsigned updates; ///< due (R8)
+    VectorTime time;                      ///< its own entry: intervals published
+    PageMask list;                        ///< the open interval
+    PageMask closing;                     ///< of the closing interval: to be closed yet
+    bool makes_diffs;                     ///< ... some are, or diffs_made() is due
+    PageMask noticed;                     ///< ... those that it has written
+    unsigned updates;                     ///< due (R8)
+    protocol::UpdateRounds update_rounds; ///< the same, for who waits for some of them
     std::vector<Intake> intakes;
     PageMask woken;                     ///< pages whose waiters were woken; the caller clears it
     std::vector<SyncMessage> delivered; ///< the caller takes them
