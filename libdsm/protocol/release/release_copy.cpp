@@ -112,6 +112,8 @@ void ReleaseStep::on_notice(const PageNotice &notice) {
     if (is(ReleaseFlag::Home)) { return; } // What was flushed is here.
     if (has_update_for(notice)) {
         if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; } // A trial is due sooner or later.
+        // The home sends to who came again and again: where it does not for once, the page is fetched without a miss.
+        if (state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
         return;
     }
     if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::NoticeKeepsFetch)) { set(ReleaseFlag::Killed); }

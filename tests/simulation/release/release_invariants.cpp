@@ -1,4 +1,4 @@
-// The invariants R1 to R12 of release memory, over all nodes and what is under way.
+// The invariants R1 to R14 of release memory, over all nodes and what is under way.
 #include "tests/simulation/release/release_world.hpp"
 
 namespace dsm::release_test {

@@ -1,7 +1,7 @@
 // Nodes and pages of release-consistent memory around the shipped state machine, without time, threads or a network's
 // order: intervals, notices and vector times of nodes, and every message under way as bytes.
 //
-// A ReleaseWorld runs one event at a time and checks the invariants R1 to R12 on the page concerned after each. The
+// A ReleaseWorld runs one event at a time and checks the invariants R1 to R14 on the page concerned after each. The
 // simulator and the explorer choose the events, and build locks, barriers and flags on send().
 #pragma once
 
