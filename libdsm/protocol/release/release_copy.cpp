@@ -15,7 +15,7 @@ void ReleaseStep::on_fault(const ReleaseWish &wish) {
     if (!is(ReleaseFlag::Valid)) {
         if (wish.is_awaited) {
             set(ReleaseFlag::Wanted);
-            if (take(ReleaseFlag::Noticed) && state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+            if (take(ReleaseFlag::Noticed)) { count_miss(); }
         }
         return request();
     }
@@ -84,7 +84,7 @@ bool ReleaseStep::wants_update() {
     if (state_.pins > 0) { return true; }
     const std::uint8_t enough = protocol_.limits_.refresh_misses;
     if (enough == ReleaseLimits::never || state_.misses < enough) { return false; }
-    if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; }
+    count_refresh();
     if (state_.refreshes < protocol_.limits_.trial_every << state_.trials) { return true; }
     state_.refreshes = 0;
     if (state_.trials < trials_max) { ++state_.trials; }
@@ -111,9 +111,9 @@ void ReleaseStep::on_update(const ReleaseMessage &message) {
 void ReleaseStep::on_notice(const PageNotice &notice) {
     if (is(ReleaseFlag::Home)) { return; } // What was flushed is here.
     if (has_update_for(notice)) {
-        if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; } // A trial is due sooner or later.
+        count_refresh(); // A trial is due sooner or later.
         // The home sends to who came again and again: where it does not for once, the page is fetched without a miss.
-        if (state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+        count_miss();
         return;
     }
     if (is(ReleaseFlag::Fetching) && !mutates(ReleaseMutation::NoticeKeepsFetch)) { set(ReleaseFlag::Killed); }

@@ -127,7 +127,7 @@ void ReleaseStep::note_flush(const ReleaseMessage &message) {
         state_.last_writer = message.origin;
         state_.streak = 0;
     }
-    if (state_.parts_seen != state_.parts_total) { return; }
+    if (!has_whole_flush()) { return; }
     if (message.lock != 0 && message.lock == state_.lock) {
         if (state_.lock_streak < protocol_.limits_.bind_streak) { ++state_.lock_streak; }
     } else {
@@ -140,8 +140,7 @@ void ReleaseStep::note_flush(const ReleaseMessage &message) {
 bool ReleaseStep::should_move() const {
     const ReleaseLimits &limits = protocol_.limits_;
     const bool is_busy = state_.pins > 0 || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
-    const bool is_whole = state_.parts_total != 0 && state_.parts_seen == state_.parts_total;
-    if (!is_whole || is_busy) { return false; }
+    if (!has_whole_flush() || is_busy) { return false; }
     return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
 }
 
@@ -191,15 +190,12 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
 
 /// Who writes the page as the home does has got no Update while his Flush was under way.
 void ReleaseStep::update_writer(const ReleaseMessage &flush) {
-    const bool is_whole = state_.parts_total != 0 && state_.parts_seen == state_.parts_total;
-    if (!is_whole || !wants_push() || !state_.copyset.contains(flush.origin, pool_)) { return; }
+    if (!has_whole_flush() || !wants_push() || !state_.copyset.contains(flush.origin, pool_)) { return; }
     const std::uint64_t interval = effects_.published();
     const bool has_written = state_.number_high == static_cast<std::uint16_t>(interval);
     if (!has_written || flush.serial == static_cast<std::uint32_t>(interval)) { return; }
-    ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
+    ReleaseMessage message = update_of(interval);
     message.origin = flush.origin;
-    message.number = interval;
-    message.contents = Contents::Bytes;
     effects_.push(flush.origin, message);
 }
 
@@ -237,6 +233,14 @@ void ReleaseStep::note_own_write(std::uint64_t interval) {
     state_.streak = 0;
 }
 
+/// The origin is the reader.
+ReleaseMessage ReleaseStep::update_of(std::uint64_t interval) {
+    ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
+    message.number = interval;
+    message.contents = Contents::Bytes;
+    return message;
+}
+
 bool ReleaseStep::wants_push() const {
     const std::uint8_t enough = protocol_.limits_.push_streak;
     return enough != ReleaseLimits::never && is(ReleaseFlag::Twin) && state_.push_streak >= enough;
@@ -249,9 +253,7 @@ bool ReleaseStep::push(std::uint64_t interval) {
         state_.pushes = 0;
         return false;
     }
-    ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
-    message.number = interval;
-    message.contents = Contents::Bytes;
+    ReleaseMessage message = update_of(interval);
     bool reaches_any = false;
     state_.copyset.for_each(pool_, [&](NodeId reader) {
         message.origin = reader;

@@ -53,6 +53,7 @@ private:
     CloseOutcome close_home(std::uint64_t interval);
     bool wants_push() const;
     bool push(std::uint64_t interval);
+    ReleaseMessage update_of(std::uint64_t interval);
     void update_writer(const ReleaseMessage &flush);
     void note_own_write(std::uint64_t interval);
     bool close_compared();
@@ -84,6 +85,14 @@ private:
     void heat_up() {
         if (state_.heat < protocol_.limits_.hot_faults) { ++state_.heat; }
     }
+    void count_miss() {
+        if (state_.misses < protocol_.limits_.refresh_misses) { ++state_.misses; }
+    }
+    void count_refresh() {
+        if (state_.refreshes < UINT16_MAX) { ++state_.refreshes; }
+    }
+    /// All parts of the last writer's diff are here.
+    bool has_whole_flush() const { return state_.parts_total != 0 && state_.parts_seen == state_.parts_total; }
     bool mutates(ReleaseMutation mutation) const { return protocol_.mutation_ == mutation; }
     ReleaseMessage message_of(ReleaseMessageKind kind) const;
     ReleaseMessage answer_of(ReleaseMessageKind kind);

@@ -35,6 +35,19 @@ protected:
         close(0);
         ASSERT_EQ(world->network.size(), 1U);
     }
+    /// An Update is late: its notice has come before it, and what was written since has come too.
+    Packet late_update() {
+        send_update();
+        Packet late = world->network.front();
+        world->network.clear();
+        release(0);
+        world->send(0, 1, {});
+        deliver_all();
+        write(0, 0, ++value);
+        pass(0, 1);
+        read(1);
+        return late;
+    }
     unsigned value = 0;
     std::uint64_t fetches_when_settled = 0;
 };
@@ -92,16 +105,7 @@ TEST_F(ReleaseUpdates, NowAndThenANoticeGoesWithoutOne) {
 TEST_F(ReleaseUpdates, ALateOneIsNotUsedOverWhatWasFetchedMeanwhile) {
     start(3);
     settle();
-    send_update();
-    Packet late = world->network.front();
-    world->network.clear();
-    release(0);
-    world->send(0, 1, {}); // The notice comes first: a Fetch.
-    deliver_all();
-    write(0, 0, ++value);
-    pass(0, 1);
-    read(1);
-    world->network.push_back(late);
+    world->network.push_back(late_update());
     deliver_all();
     read(1);
 }
@@ -109,15 +113,7 @@ TEST_F(ReleaseUpdates, ALateOneIsNotUsedOverWhatWasFetchedMeanwhile) {
 TEST_F(ReleaseUpdates, ALateOneUsedWouldBringBackWhatWas) {
     start(3);
     settle();
-    send_update();
-    Packet late = world->network.front();
-    world->network.clear();
-    release(0);
-    world->send(0, 1, {});
-    deliver_all();
-    write(0, 0, ++value);
-    pass(0, 1);
-    read(1);
+    const Packet late = late_update();
     world->plant(ReleaseMutation::UpdateGoesBack);
     fails = true;
     world->network.push_back(late);
