@@ -76,6 +76,9 @@ moves="--nodes 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1 --refresh 0"
 stays="--nodes 2 --accesses 5 --passes 4 --move 0 --bind 0 --hot 1 --refresh 0"
 binds="--nodes 3 --accesses 3 --passes 4 --move 0 --bind 1"
 unasked="--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --move 0 --bind 0"
+lines="--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --lines 2 --move 0 --bind 0"
+old="--nodes 3 --accesses 3 --passes 3 --hot 1 --refresh 0 --lines 2 --move 0 --bind 0"
+new_home="--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --lines 1 --move 1 --bind 0 --refresh 0"
 hints="--nodes 3 --accesses 2 --passes 1 --hints 1 --hot 1 --move 0 --bind 0 --values 2"
 bugs=(
     "dsm_simulate|$pages|ack-without-dropping ignore-dropped-mark grant-stale-without-bytes write-before-acks"
@@ -109,13 +112,16 @@ bugs=(
     "dsm_simulate_release|$binds|home-during-flush"
     "dsm_simulate_release|$hints|serve-forgets-writes"
     "dsm_simulate_release|$unasked|update-goes-back update-forever push-forgets-reader"
+    "dsm_simulate_release|$lines|own-lines-lost version-of-ack"
+    "dsm_simulate_release|$old|flushed-lines-lost versions-unwatched"
+    "dsm_simulate_release|$new_home|version-outlives-home lines-across-gap"
     "dsm_simulate_release|-|update-under-writes parts-count-twice"
 )
 
 # first_failing_seed PROGRAM BUG: prints it.
 first_failing_seed() {
     local out
-    out=$("$programs/$1" --seed 1 --count 10000 --bug "$2" --expect-failure 2>&1) || return 1
+    out=$("$programs/$1" --seed 1 --count 20000 --bug "$2" --expect-failure 2>&1) || return 1
     sed -n 's/.*seed \([0-9]*\).*/\1/p' <<<"$out" | head -n 1
 }
 

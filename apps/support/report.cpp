@@ -33,6 +33,7 @@ constexpr Counter counters[] = {
     {"twins", &dsm_statistics_t::twins},
     {"diffs_sent", &dsm_statistics_t::diffs_sent},
     {"diff_bytes", &dsm_statistics_t::diff_bytes},
+    {"lines_sent", &dsm_statistics_t::lines_sent},
     {"notices", &dsm_statistics_t::notices},
     {"homes_moved", &dsm_statistics_t::homes_moved},
 };

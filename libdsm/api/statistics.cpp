@@ -32,6 +32,7 @@ DSM_API int dsm_get_statistics(dsm_statistics_t *statistics) {
     statistics->twins = value(here.twins);
     statistics->diffs_sent = value(here.diffs_sent);
     statistics->diff_bytes = value(here.diff_bytes);
+    statistics->lines_sent = value(here.lines_sent);
     statistics->notices = value(here.notices_sent);
     statistics->homes_moved = value(here.homes_moved);
     return 0;

@@ -21,6 +21,7 @@ enum class Contents : std::uint8_t {
     None,  ///< nothing
     Zero,  ///< "the page has never been written": the receiver makes zeros itself
     Bytes, ///< the block's bytes, read from the sender's frame when the effect is executed
+    Lines, ///< release memory: the bytes of those lines that have changed
 };
 
 /// Wire numbers; one that is retired is never used again.

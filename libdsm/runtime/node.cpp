@@ -40,6 +40,7 @@ TableLayout::TableLayout(std::size_t segment_bytes) {
     release_lists = place(ReleaseTables::lists_bytes(segment_pages));
     notices = place(protocol::NoticeLog::region_bytes());
     twins = place(segment_bytes);
+    versions = place(ReleaseTables::versions_bytes(segment_pages));
     races = place(RaceShared::bytes());
 }
 
@@ -56,7 +57,8 @@ void Node::map_tables() {
     sync = reinterpret_cast<SyncMemory *>(base + layout.sync);
     objects.emplace(base + layout.objects, segment.bytes());
     areas_grew = reinterpret_cast<std::atomic<std::uint32_t> *>(base + layout.areas_grew);
-    release.emplace(base + layout.release, base + layout.release_lists, base + layout.twins, segment.page_count());
+    release.emplace(base + layout.release, base + layout.release_lists, base + layout.twins, base + layout.versions,
+                    segment.page_count());
     notices = base + layout.notices;
     races = reinterpret_cast<RaceShared *>(base + layout.races);
 }

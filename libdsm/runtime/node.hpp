@@ -28,7 +28,8 @@ namespace dsm::rt {
 struct TableLayout {
     explicit TableLayout(std::size_t segment_bytes);
     std::size_t wait_slots = 0, pages = 0, ledger = 0, touched = 0, spans = 0, heap = 0, sets = 0, sync = 0,
-                objects = 0, areas_grew = 0, release = 0, release_lists = 0, notices = 0, twins = 0, races = 0;
+                objects = 0, areas_grew = 0, release = 0, release_lists = 0, notices = 0, twins = 0, versions = 0,
+                races = 0;
     std::size_t total = 0;
 };
 

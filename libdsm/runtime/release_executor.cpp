@@ -5,6 +5,7 @@
 #include "libdsm/protocol/release/release_wire.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <mutex>
 
@@ -55,6 +56,10 @@ void ReleaseExecutor::post(Rank agent, ReleaseRecordHead head, const ReleaseMess
 void ReleaseExecutor::send(NodeId to, const ReleaseMessage &message) {
     if (message.contents == Contents::Bytes) { return send_page(to, message); }
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
+    if (message.contents == Contents::Lines) {
+        count_sent(message);
+        return send_lines(agent, message);
+    }
     if (message.kind == protocol::ReleaseMessageKind::Fetch) { count(pages_.engine_.statistics().fetches); }
     if (message.kind != protocol::ReleaseMessageKind::Flush) { return post(agent, head(), message, {}); }
     post_flush(agent, message, message.diff); // Passed on: the bytes stand in the record that is being handled.
@@ -76,7 +81,7 @@ void ReleaseExecutor::post_flush(Rank agent, const ReleaseMessage &message, std:
 void ReleaseExecutor::send_page(NodeId to, const ReleaseMessage &message) {
     Node &node = pages_.node_;
     Engine &engine = pages_.engine_;
-    count(engine.statistics().pages_sent);
+    count_sent(message);
     count(engine.statistics().page_copies);
     const Rank agent = node.topology->agent(to, page_.value);
     ReleaseRecordHead whole = head();
@@ -113,13 +118,27 @@ bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
     if (pages_.node_.bulk.to(to) == BulkWay::Direct) {
         whole.place = BytesPlace::SenderTwin;
         post(agent, whole, message, {});
+    } else if (message.contents == Contents::Lines) {
+        send_lines(agent, message);
     } else if (sizeof whole + protocol::release_record_bytes + page_bytes <= record_max) {
         post(agent, whole, message, {twin(), page_bytes});
     } else if (!send_packed(agent, message)) {
         return false;
     }
-    count(pages_.engine_.statistics().pages_sent);
+    count_sent(message);
     return true;
+}
+
+void ReleaseExecutor::count_sent(const ReleaseMessage &message) {
+    Statistics &statistics = pages_.engine_.statistics();
+    if (message.contents != Contents::Lines) { return count(statistics.pages_sent); }
+    count(statistics.lines_sent, static_cast<unsigned>(std::popcount(message.lines)));
+}
+
+void ReleaseExecutor::send_lines(Rank agent, const ReleaseMessage &message) {
+    std::byte lines[page_bytes];
+    const std::size_t bytes = protocol::gather_lines(message.lines, sent_bytes(), lines);
+    post(agent, head(), message, {lines, bytes});
 }
 
 bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
@@ -181,31 +200,25 @@ void ReleaseExecutor::claim(NodeId to, const ReleaseMessage &message) {
     send(to, message);
 }
 
-void ReleaseExecutor::apply(std::span<const std::byte> diff, bool has_twin) {
+std::uint64_t ReleaseExecutor::apply(std::span<const std::byte> diff, bool has_twin) {
     pages_.coherence_.note_frame(entry_, page_);
     const bool is_well_formed =
         has_twin ? protocol::apply_diff_to_both(diff, frame(), twin()) : protocol::apply_diff(diff, frame());
     DSM_CHECK(is_well_formed, "P9 a diff lies in its page", page_.value);
+    return protocol::lines_in(diff);
 }
 
-/// What is written while it is copied comes into the twin as if it had been written before: it is noticed with the
-/// rest.
-bool ReleaseExecutor::refresh_twin() {
-    if (!pages_.races_) {
-        if (std::memcmp(frame(), twin(), page_bytes) == 0) { return false; }
-        protocol::copy_page(twin(), frame());
-        return true;
-    }
+std::uint64_t ReleaseExecutor::refresh_twin() {
+    if (!pages_.races_) { return protocol::refresh(twin(), frame()); }
     std::byte scratch[page_bytes + protocol::page_diff_part_bytes_min];
     protocol::DiffEncoder encoder(frame(), twin(), protocol::RefreshTwin::Yes);
-    bool differs = false;
     protocol::PageBytes changed{};
     while (const std::size_t bytes = encoder.next(scratch)) {
-        differs = true;
         protocol::add_bytes(changed, protocol::bytes_in({scratch, bytes}));
     }
-    if (differs) { pages_.races_->on_home_writes(entry_, page_, changed); }
-    return differs;
+    const std::uint64_t lines = protocol::lines_of(changed);
+    if (lines != 0) { pages_.races_->on_home_writes(entry_, page_, changed); }
+    return lines;
 }
 
 void ReleaseExecutor::make_twin() {
@@ -235,6 +248,36 @@ void ReleaseExecutor::install(Install how, std::size_t offset, std::span<const s
         protocol::merge(frame(), twin(), bytes, offset);
         return;
     }
+}
+
+/// Bytes of another node's twin are read once, into a page of this thread's own: they may change.
+void ReleaseExecutor::install_bytes_of(const ReleaseRecord &record, Install how) {
+    if (how == Install::Nothing) { return; }
+    const std::uint64_t lines = record.message.lines;
+    const bool has_lines = record.message.contents == Contents::Lines;
+    std::byte page[page_bytes];
+    if (record.head.is_packed != 0) {
+        unpack(record.part, page);
+        install(how, 0, page);
+    } else if (record.head.place == BytesPlace::SenderTwin) {
+        const std::byte *twin = pages_.node_.bulk.twins[record.message.from.value].frame(page_);
+        if (has_lines) { return install_lines(how, lines, {page, protocol::gather_lines(lines, twin, page)}); }
+        std::memcpy(page, twin, page_bytes);
+        install(how, 0, page);
+    } else if (has_lines) {
+        install_lines(how, lines, record.part);
+    } else {
+        install(how, record.head.part_offset, record.part);
+    }
+}
+
+/// One behind the other.
+void ReleaseExecutor::install_lines(Install how, std::uint64_t lines, std::span<const std::byte> bytes) {
+    protocol::for_each_run_of_ones(lines, [&](std::size_t first, std::size_t count) {
+        const std::size_t length = count * protocol::line_bytes;
+        install(how, first * protocol::line_bytes, bytes.first(length));
+        bytes = bytes.subspan(length);
+    });
 }
 
 /// A whole page that has come packed.

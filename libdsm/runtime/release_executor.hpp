@@ -16,8 +16,8 @@ public:
     bool push(NodeId to, const protocol::ReleaseMessage &message) override;
     unsigned flush(NodeId to, const protocol::ReleaseMessage &message, bool refresh) override;
     void claim(NodeId to, const protocol::ReleaseMessage &message) override;
-    void apply(std::span<const std::byte> diff, bool has_twin) override;
-    bool refresh_twin() override;
+    std::uint64_t apply(std::span<const std::byte> diff, bool has_twin) override;
+    std::uint64_t refresh_twin() override;
     void make_twin() override;
     void drop_twin() override;
     void install_zeros(protocol::Install how) override;
@@ -29,16 +29,22 @@ public:
     void update_done() override;
     void keep(const protocol::ReleaseMessage &message) override;
     void release_kept() override { pages_.gives_kept_ = true; }
+    protocol::PageVersions &versions() override { return pages_.tables_.versions(page_); }
 
-    /// A part of a page's bytes that has come.
+    /// A part of a page's bytes.
     void install(protocol::Install how, std::size_t offset, std::span<const std::byte> bytes);
+    /// What has come with the record, or is to be taken from its sender's twin, which this rank has mapped.
+    void install_bytes_of(const ReleaseRecord &record, protocol::Install how);
 
     static void unpack(std::span<const std::byte> packed, std::byte *page);
 
 private:
     ReleaseRecordHead head() const;
+    void install_lines(protocol::Install how, std::uint64_t lines, std::span<const std::byte> bytes);
     void send_page(NodeId to, const protocol::ReleaseMessage &message);
     bool send_packed(Rank agent, const protocol::ReleaseMessage &message);
+    void send_lines(Rank agent, const protocol::ReleaseMessage &message);
+    void count_sent(const protocol::ReleaseMessage &message);
     void send_parts(Rank agent, const protocol::ReleaseMessage &message);
     void post(Rank agent, ReleaseRecordHead head, const protocol::ReleaseMessage &message,
               std::span<const std::byte> part);

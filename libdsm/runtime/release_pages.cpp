@@ -54,16 +54,40 @@ std::span<const std::byte> KeptRecords::take(PageId page) {
 
 // ---- This node's events
 
-ReleasePages::ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits,
-                           bool reads_ahead)
-    : node_(node), engine_(engine), coherence_(coherence), tables_(*node.release), protocol_(*node.sets, limits),
-      reads_ahead_(reads_ahead) {
+/// While it lives a page is stepped: what has changed then is noted.
+class ReleasePages::Noted {
+public:
+    Noted(ReleasePages &pages, const PageEntry &entry, PageId page, const char *event, NodeId other = no_node)
+        : history_(pages.history_), entry_(entry), page_(page), event_(event), other_(other), before_(entry.release) {}
+    ~Noted() {
+        const protocol::ReleasePageState &after = entry_.release;
+        const bool is_changed =
+            after.flags != before_.flags || after.access != before_.access || after.epoch != before_.epoch;
+        if (is_changed) { history_.note_release(page_, event_, other_, before_, after); }
+    }
+    Noted(const Noted &) = delete;
+    Noted &operator=(const Noted &) = delete;
+
+private:
+    PageHistory &history_;
+    const PageEntry &entry_;
+    const PageId page_;
+    const char *const event_;
+    const NodeId other_;
+    const protocol::ReleasePageState before_;
+};
+
+ReleasePages::ReleasePages(Node &node, Engine &engine, Coherence &coherence, PageHistory &history,
+                           protocol::ReleaseLimits limits, bool reads_ahead)
+    : node_(node), engine_(engine), coherence_(coherence), tables_(*node.release), history_(history),
+      protocol_(*node.sets, limits), reads_ahead_(reads_ahead) {
     engine_.serve(Service::ReleasePage, *this);
 }
 
 bool ReleasePages::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     PageEntry &entry = *at.entry;
     if (protocol::access_of(entry.release) < wanted) {
+        const Noted noted(*this, entry, at.block.first, wanted == Access::Write ? "write fault" : "read fault");
         ReleaseExecutor effects(*this, entry, at.block.first, false);
         protocol_.on_fault(entry.release, at.context, {wanted, !is_hint, innermost_lock()}, effects);
     }
@@ -92,6 +116,7 @@ void ReleasePages::read_ahead(const LockedBlock &missed) {
 
 bool ReleasePages::try_pin(const LockedBlock &at, Access wanted) {
     PageEntry &entry = *at.entry;
+    const Noted noted(*this, entry, at.block.first, "pin");
     ReleaseExecutor effects(*this, entry, at.block.first, false);
     if (!protocol_.try_pin(entry.release, at.context, wanted, effects)) { return false; }
     node_.backend->map(at.block.first, 1, protocol::access_of(entry.release));
@@ -106,6 +131,7 @@ void ReleasePages::unpin(PageEntry &entry) {
 }
 
 bool ReleasePages::evict(PageEntry &entry, PageId page) {
+    const Noted noted(*this, entry, page, "eviction");
     ReleaseExecutor effects(*this, entry, page, false);
     return protocol_.on_evict(entry.release, coherence_.context_of(entry.attributes, page), effects);
 }
@@ -128,6 +154,7 @@ void ReleasePages::on_notice(PageId page, const protocol::PageNotice &notice) {
     const std::lock_guard locked(entry.lock);
     if (!is_release(entry.attributes) || entry.dead != 0) { return; }
     if (races_) { races_->on_notice(entry, page); }
+    const Noted noted(*this, entry, page, "notice", notice.writer);
     ReleaseExecutor effects(*this, entry, page, false);
     protocol_.on_notice(entry.release, coherence_.context_of(entry.attributes, page), notice, effects);
 }
@@ -147,6 +174,7 @@ protocol::CloseOutcome ReleasePages::close(PageId page, std::uint64_t interval) 
     const std::lock_guard locked(entry.lock);
     if (entry.list_mark == tables_.closing_mark()) { entry.list_mark = 0; }
     if (!is_release(entry.attributes) || entry.dead != 0) { return {}; }
+    const Noted noted(*this, entry, page, "end of an interval");
     ReleaseExecutor effects(*this, entry, page, false);
     return protocol_.on_close(entry.release, coherence_.context_of(entry.attributes, page), interval, effects);
 }
@@ -155,6 +183,7 @@ bool ReleasePages::go_with_token(PageId page, NodeId to) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);
     if (!is_release(entry.attributes) || entry.dead != 0) { return false; }
+    const Noted noted(*this, entry, page, "token", to);
     ReleaseExecutor effects(*this, entry, page, false);
     if (protocol_.on_token(entry.release, coherence_.context_of(entry.attributes, page), to, effects)) { return true; }
     note_binding(entry, page); // Not now, but with the next.
@@ -196,14 +225,7 @@ unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::by
     }
     ReleaseExecutor effects(*this, entry, record.message.page, true);
     if (has_part) {
-        const auto how = protocol_.install_of(entry.release, record.message);
-        if (record.head.is_packed != 0) {
-            std::byte page[page_bytes];
-            ReleaseExecutor::unpack(record.part, page);
-            effects.install(how, 0, page);
-        } else {
-            effects.install(how, record.head.part_offset, record.part);
-        }
+        effects.install_bytes_of(record, protocol_.install_of(entry.release, record.message));
         if (!is_complete(record, entry)) { return 0; }
     }
     if (races_ && record.message.kind == ReleaseMessageKind::Flush) { races_->on_flush(record, entry); }
@@ -215,19 +237,11 @@ unsigned ReleasePages::take(const ReleaseRecord &record, std::span<const std::by
 void ReleasePages::take_update(const ReleaseRecord &record, PageEntry &entry) {
     const protocol::ReleaseMessage &message = record.message;
     const auto how = protocol_.install_of(entry.release, message);
-    if (how == protocol::Install::Nothing) { return; }
-    std::byte image[page_bytes];
-    if (record.head.is_packed != 0) {
-        ReleaseExecutor::unpack(record.part, image);
-    } else if (record.head.place == BytesPlace::SenderTwin) {
-        const memory::PeerFrames &twins = node_.bulk.twins[message.from.value];
-        if (!twins.mapped()) { return; }
-        std::memcpy(image, twins.frame(message.page), page_bytes);
-    } else {
-        std::memcpy(image, record.part.data(), page_bytes);
-    }
+    const bool is_elsewhere = record.head.place == BytesPlace::SenderTwin;
+    const bool is_out_of_reach = is_elsewhere && !node_.bulk.twins[message.from.value].mapped();
+    if (how == protocol::Install::Nothing || is_out_of_reach) { return; }
     ReleaseExecutor effects(*this, entry, message.page, true);
-    effects.install(how, 0, image);
+    effects.install_bytes_of(record, how);
     step(message, entry, effects);
 }
 
@@ -237,6 +251,7 @@ unsigned ReleasePages::step(const protocol::ReleaseMessage &message, PageEntry &
         coherence_.note_frame(entry, message.page);
     }
     const protocol::PageContext context = coherence_.context_of(entry.attributes, message.page);
+    const Noted noted(*this, entry, message.page, protocol::name_of(message.kind), message.from);
     const bool acknowledges = protocol_.on_message(entry.release, context, message, effects);
     if (message.kind == ReleaseMessageKind::Home) { note_home(entry, message.page); }
     return acknowledges ? 1 : 0;
@@ -301,6 +316,7 @@ unsigned ReleasePages::give_kept(PageId page, PageEntry &entry) {
 /// Counts a part of a page, and tells whether it was the last. Parts of a Data and of a Home may be under way at once.
 /// Those of a Home are counted beyond the end of the allocation, since the last of them acknowledges a diff.
 bool ReleasePages::is_complete(const ReleaseRecord &record, PageEntry &entry) {
+    if (record.message.contents == protocol::Contents::Lines) { return true; } // In one record always.
     const std::size_t bytes = record.head.is_packed != 0 ? page_bytes : record.part.size();
     if (record.message.kind != ReleaseMessageKind::Home) {
         entry.bulk_received = static_cast<std::uint32_t>((entry.bulk_received + bytes) % page_bytes);

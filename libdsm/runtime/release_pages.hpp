@@ -5,6 +5,7 @@
 
 #include "libdsm/protocol/release/release_protocol.hpp"
 #include "libdsm/runtime/coherence.hpp"
+#include "libdsm/runtime/history.hpp"
 #include "libdsm/runtime/race_check.hpp"
 #include "libdsm/runtime/release_records.hpp"
 #include "libdsm/runtime/release_tables.hpp"
@@ -60,7 +61,8 @@ class ReleaseExecutor;
 
 class ReleasePages final : public RecordService {
 public:
-    ReleasePages(Node &node, Engine &engine, Coherence &coherence, protocol::ReleaseLimits limits, bool reads_ahead);
+    ReleasePages(Node &node, Engine &engine, Coherence &coherence, PageHistory &history, protocol::ReleaseLimits limits,
+                 bool reads_ahead);
     void set_ordering(ReleaseOrdering &ordering) { ordering_ = &ordering; }
     /// DSM_CHECK_RACES. After set_ordering().
     void check_races() { races_.emplace(node_, *ordering_); }
@@ -91,6 +93,7 @@ public:
 
 private:
     friend class ReleaseExecutor;
+    class Noted;
     ReleaseRecord decoded(std::span<const std::byte> bytes) const;
     unsigned take(const ReleaseRecord &record, std::span<const std::byte> bytes, PageEntry &entry);
     unsigned take_late(const ReleaseRecord &record, PageEntry &entry);
@@ -109,6 +112,7 @@ private:
     Engine &engine_;
     Coherence &coherence_;
     ReleaseTables &tables_;
+    PageHistory &history_;
     protocol::ReleaseProtocol protocol_;
     const bool reads_ahead_;
     ReleaseOrdering *ordering_ = nullptr;

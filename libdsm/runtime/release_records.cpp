@@ -2,8 +2,10 @@
 #include "libdsm/runtime/release_records.hpp"
 
 #include "libdsm/protocol/release/notice_wire.hpp"
+#include "libdsm/protocol/release/page_compare.hpp"
 #include "libdsm/protocol/release/release_wire.hpp"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -33,13 +35,20 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
         record.time = std::exchange(record.part, {});
     }
     const bool has_bytes = message->contents == protocol::Contents::Bytes && head.place == BytesPlace::Record;
+    const bool has_lines = message->contents == protocol::Contents::Lines && head.place == BytesPlace::Record;
+    const std::size_t lines_bytes = std::size_t(std::popcount(message->lines)) * protocol::line_bytes;
+    if (has_lines) {
+        const bool fits = record.part.size() == lines_bytes && head.part_offset == 0 && head.is_packed == 0;
+        return fits ? std::optional(record) : std::nullopt;
+    }
     const bool is_part = !record.part.empty() && head.part_offset + record.part.size() <= page_bytes;
     const bool fits = has_bytes ? is_part || head.is_packed != 0 : record.part.empty() && head.is_packed == 0;
     if (!fits || head.place > BytesPlace::SenderTwin || head.is_packed > 1) { return std::nullopt; }
     const bool is_update = message->kind == protocol::ReleaseMessageKind::Update;
     const bool is_whole = head.is_packed != 0 || record.part.size() == page_bytes;
     if (is_update ? has_bytes && !is_whole : head.place == BytesPlace::SenderTwin) { return std::nullopt; }
-    if (is_update && head.place == BytesPlace::Frame) { return std::nullopt; }
+    const bool is_in_frame = head.place == BytesPlace::Frame;
+    if (is_in_frame && (is_update || message->contents == protocol::Contents::Lines)) { return std::nullopt; }
     return record;
 }
 

@@ -1,11 +1,13 @@
 // What the ranks of a node share about release-consistent memory: the interval that is open, the pages written in it,
-// what is known of other nodes' writes, and the twins. In the node's shared region; zeroed memory is a valid start.
+// what is known of other nodes' writes, the twins, and what is known of changes to pages that are at home here. In the
+// node's shared region; zeroed memory is a valid start.
 #pragma once
 
 #include "libdsm/base/futex.hpp"
 #include "libdsm/base/hash.hpp"
 #include "libdsm/base/ids.hpp"
 #include "libdsm/protocol/release/interval.hpp"
+#include "libdsm/protocol/release/page_versions.hpp"
 #include "libdsm/protocol/release/update_rounds.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
 
@@ -73,12 +75,17 @@ struct ReleaseShared {
 class ReleaseTables {
 public:
     static std::size_t lists_bytes(std::size_t segment_pages) { return 3 * segment_pages * sizeof(std::uint64_t); }
-    ReleaseTables(std::byte *shared, std::byte *lists, std::byte *twins, std::size_t segment_pages)
+    static std::size_t versions_bytes(std::size_t segment_pages) {
+        return segment_pages * sizeof(protocol::PageVersions);
+    }
+    ReleaseTables(std::byte *shared, std::byte *lists, std::byte *twins, std::byte *versions, std::size_t segment_pages)
         : shared_(reinterpret_cast<ReleaseShared *>(shared)), lists_(reinterpret_cast<std::uint64_t *>(lists)),
-          twins_(twins), segment_pages_(segment_pages) {}
+          twins_(twins), versions_(reinterpret_cast<protocol::PageVersions *>(versions)),
+          segment_pages_(segment_pages) {}
 
     ReleaseShared &shared() const { return *shared_; }
     std::byte *twin(PageId page) const { return twins_ + (page.value << page_shift); }
+    protocol::PageVersions &versions(PageId page) const { return versions_[page.value]; }
     std::size_t capacity() const { return segment_pages_; }
     std::uint64_t *open_list() const { return list(shared_->open_list.load(std::memory_order_relaxed)); }
     std::uint64_t *closing_list() const { return list(1 - shared_->open_list.load(std::memory_order_relaxed)); }
@@ -93,6 +100,7 @@ private:
     ReleaseShared *shared_;
     std::uint64_t *lists_;
     std::byte *twins_;
+    protocol::PageVersions *versions_;
     std::size_t segment_pages_;
 };
 

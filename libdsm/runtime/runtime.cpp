@@ -67,18 +67,21 @@ bool checks_races(const Options &options, const Topology &topology) {
 protocol::ReleaseLimits release_limits_of(const Options &options, bool checks_races) {
     protocol::ReleaseLimits limits;
     limits.push_streak = 2;
+    limits.lines_max = 32; // Half a page, which fits a record of any carrier.
     if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.
         limits.hot_faults = protocol::ReleaseLimits::never;
         limits.refresh_misses = protocol::ReleaseLimits::never;
         limits.move_streak = 0;
         limits.bind_streak = 0;
         limits.push_streak = protocol::ReleaseLimits::never;
+        limits.lines_max = 0;
     }
     if (checks_races) { // Where others hold copies the home has a twin, and what is remembered stays there.
         limits.hot_faults = 0;
         limits.move_streak = 0;
         limits.bind_streak = 0;
         limits.push_streak = protocol::ReleaseLimits::never;
+        limits.lines_max = 0;
     }
     return limits;
 }
@@ -144,7 +147,7 @@ void Runtime::build(const Options &options) {
     if (!node_.solo()) {
         coherence_ = std::make_unique<Coherence>(node_, *engine_, *spans_, history_);
         const bool is_checked = checks_races(options, topology_);
-        release_pages_ = std::make_unique<ReleasePages>(node_, *engine_, *coherence_,
+        release_pages_ = std::make_unique<ReleasePages>(node_, *engine_, *coherence_, history_,
                                                         release_limits_of(options, is_checked), options.adapts);
         release_node_ = std::make_unique<ReleaseNode>(node_, *engine_, *release_pages_);
         if (is_checked) { release_pages_->check_races(); }

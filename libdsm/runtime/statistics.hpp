@@ -12,7 +12,7 @@ struct Statistics {
     Count messages_sent{0}, messages_received{0};
     Count pages_sent{0}, page_copies{0}, invalidations{0}, evictions{0};
     Count lock_hand_overs{0}, wake_ups{0};
-    Count fetches{0}, twins{0}, diffs_sent{0}, diff_bytes{0}, notices_sent{0}, homes_moved{0};
+    Count fetches{0}, twins{0}, diffs_sent{0}, diff_bytes{0}, lines_sent{0}, notices_sent{0}, homes_moved{0};
 };
 
 inline void count(Statistics::Count &counter, std::uint64_t by = 1) {

@@ -29,11 +29,17 @@ struct Bug {
     ReleaseMutation release_mutation = ReleaseMutation::None; ///< then the others are None
     bool is_fine = false;                                     ///< notices and diffs page by page, bytes put late
     bool is_rare = false;                                     ///< random runs need not find it
+    bool is_mixed = false; ///< no manner alone shows it: random runs find it, which mix them
 };
 
 constexpr Bug release_bug(const char *name, ReleaseMutation mutation, bool is_fine = false, bool is_rare = false,
                           bool is_invisible = false) {
     return {name, Mutation::None, LockMutation::None, 0, false, is_invisible, mutation, is_fine, is_rare};
+}
+constexpr Bug mixed_bug(const char *name, ReleaseMutation mutation) {
+    Bug bug = release_bug(name, mutation);
+    bug.is_mixed = true;
+    return bug;
 }
 
 constexpr Bug bugs[] = {
@@ -74,6 +80,16 @@ constexpr Bug bugs[] = {
     release_bug("serve-forgets-writes", ReleaseMutation::ServeForgetsWrites),
     release_bug("home-during-fetch", ReleaseMutation::HomeDuringFetch, true, true),
     release_bug("home-during-flush", ReleaseMutation::HomeDuringFlush, false, true),
+    release_bug("update-goes-back", ReleaseMutation::UpdateGoesBack),
+    release_bug("update-under-writes", ReleaseMutation::UpdateUnderWrites),
+    release_bug("update-forever", ReleaseMutation::UpdateForever),
+    release_bug("push-forgets-reader", ReleaseMutation::PushForgetsReader),
+    release_bug("flushed-lines-lost", ReleaseMutation::FlushedLinesLost),
+    release_bug("own-lines-lost", ReleaseMutation::OwnLinesLost),
+    mixed_bug("versions-unwatched", ReleaseMutation::VersionsUnwatched),
+    release_bug("version-of-ack", ReleaseMutation::VersionOfAck),
+    mixed_bug("version-outlives-home", ReleaseMutation::VersionOutlivesHome),
+    release_bug("lines-across-gap", ReleaseMutation::LinesAcrossGap),
 };
 
 enum class Way : std::uint8_t { Exhaustive, Simulated };
@@ -158,7 +174,8 @@ bool run_bugs(const std::vector<LitmusTest> &tests, const Choice &choice, const 
         if (is_of_release != (choice.memory == Memory::Release)) { continue; }
         for (const Way way : {Way::Exhaustive, Way::Simulated}) {
             Hunt hunt = hunt_for(bug, way, tests, choice);
-            const bool need_not = bug.is_invisible || (bug.is_rare && way == Way::Simulated);
+            const bool need_not =
+                bug.is_invisible || (bug.is_rare && way == Way::Simulated) || (bug.is_mixed && way == Way::Exhaustive);
             if (hunt.finders.empty() && way == Way::Simulated && !need_not) {
                 Choice longer = choice;
                 longer.seeds *= 10;

@@ -3,7 +3,7 @@
 //   dsm_litmus reference|explore|simulate|bugs [--files PATH] [--test NAME]... [--threads-max N]
 //              [--placement page|pages|shifted] [--start cold|shared|away] [--evictions K] [--slow-wakes K]
 //              [--states-max S] [--seed S] [--seeds N] [--bug NAME] [--reader-tree] [--outcomes]
-//   with [--memory release] [--manner stay|move|bind|eager|touch] [--fine]
+//   with [--memory release] [--manner stay|move|bind|eager|touch|push] [--fine]
 #include "tests/litmus/files.hpp"
 #include "tests/litmus/runners.hpp"
 
@@ -24,7 +24,7 @@ constexpr std::uint64_t counts_max = 100; ///< a state has a byte for each
                  "           [--placement page|pages|shifted] [--start cold|shared|away] [--evictions K]\n"
                  "           [--slow-wakes K] [--states-max S] [--seed S] [--seeds N] [--bug NAME]\n"
                  "           [--reader-tree] [--outcomes] [--memory sequential|release]\n"
-                 "           [--manner stay|move|bind|eager|touch] [--fine]\n");
+                 "           [--manner stay|move|bind|eager|touch|push] [--fine]\n");
     std::exit(exit_usage);
 }
 

@@ -51,9 +51,11 @@ std::uint64_t hash_of(const Packet &packet) {
 
 void add(Hasher &hasher, const NodePage &page) {
     hasher.add(page.state);
+    if (release_test::keeps_versions(page)) { hasher.add(page.versions); }
     hasher.add(page.frame);
     hasher.add(page.twin);
     hasher.add(page.dirty);
+    hasher.add(page.update_place);
     hasher.add(page.arrived);
     hasher.add(page.kept.size());
     for (const Packet &packet : page.kept) { hasher.add(hash_of(packet)); }
@@ -71,6 +73,7 @@ void add(Hasher &hasher, const Node &node, unsigned pages) {
     hasher.add(node.makes_diffs);
     hasher.add(node.noticed);
     hasher.add(node.updates);
+    hasher.add(node.update_rounds);
     std::uint64_t intakes = 0; // In any order.
     for (const Intake &intake : node.intakes) {
         Hasher one;

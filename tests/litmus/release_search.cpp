@@ -157,6 +157,8 @@ private:
         limits.hot_faults = static_cast<std::uint8_t>(random_.between(1, 2));
         limits.unchanged_max = static_cast<std::uint8_t>(random_.between(1, 8));
         limits.refresh_misses = static_cast<std::uint8_t>(random_.between(0, 2));
+        if (random_.one_in(2)) { limits.push_streak = static_cast<std::uint8_t>(random_.between(0, 1)); }
+        if (random_.one_in(2)) { limits.lines_max = static_cast<std::uint8_t>(random_.between(1, 3)); }
         return setting;
     }
 

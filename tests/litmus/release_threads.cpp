@@ -26,6 +26,8 @@ const char *name_of(Manner manner) {
         return "eager";
     case Manner::Touch:
         return "touch";
+    case Manner::Push:
+        return "push";
     }
     return "?";
 }
@@ -37,6 +39,11 @@ protocol::ReleaseLimits limits_of(Manner manner) {
     if (manner == Manner::Eager) {
         limits.hot_faults = 1;
         limits.refresh_misses = 0;
+    }
+    if (manner == Manner::Push) {
+        limits.hot_faults = 0;
+        limits.push_streak = 0;
+        limits.lines_max = 1;
     }
     return limits;
 }
@@ -170,7 +177,7 @@ bool ReleaseThreads::can_run(unsigned thread) const {
     case Phase::Barrier:
         return departed_[node] >= own.barriers;
     case Phase::Updates:
-        return world_.nodes[node].updates == 0;
+        return own.is_updated;
     }
     return false;
 }
@@ -256,7 +263,11 @@ void ReleaseThreads::run(unsigned thread) {
              (own.phase == Phase::Ready ? "" : ", goes on"));
     }
     own.is_woken = false;
-    if (own.phase == Phase::Updates) { return finish_operation(thread, own.value); }
+    if (own.phase == Phase::Updates) {
+        own.is_updated = false;
+        own.awaited = 0;
+        return finish_operation(thread, own.value);
+    }
     if (operation.kind == OperationKind::Fence) { return finish_operation(thread, 0); }
     if (operation.kind == OperationKind::Barrier) { return run_barrier(thread); }
     switch (setting_->test.objects[operation.object].kind) {
@@ -349,9 +360,13 @@ void ReleaseThreads::arrive() {
 
 /// Who acquires waits for the updates that are due (R8).
 void ReleaseThreads::acquired(unsigned thread, std::uint8_t value) {
-    if (world_.nodes[node_of(thread)].updates == 0) { return finish_operation(thread, value); }
-    threads_[thread].phase = Phase::Updates;
-    threads_[thread].value = value;
+    ThreadState &own = threads_[thread];
+    protocol::UpdateRounds &rounds = world_.nodes[node_of(thread)].update_rounds;
+    const std::uint64_t awaited = protocol::updates_to_await(rounds);
+    if (protocol::are_updates_done(rounds, awaited)) { return finish_operation(thread, value); }
+    own.phase = Phase::Updates;
+    own.value = value;
+    own.awaited = static_cast<std::uint8_t>(awaited);
 }
 
 void ReleaseThreads::finish_operation(unsigned thread, std::uint8_t value) {
@@ -435,6 +450,11 @@ bool ReleaseThreads::settle_node(unsigned node) {
         if (is_finished(thread) || node_of(thread) != node || threads_[thread].phase != Phase::Page) { continue; }
         const unsigned page = setting_->layout.page_of[operation_of(thread).object];
         if ((self.woken >> page & 1U) != 0) { threads_[thread].is_woken = true; }
+    }
+    for (unsigned thread = 0; thread < setting_->test.threads.size(); ++thread) {
+        ThreadState &own = threads_[thread];
+        if (node_of(thread) != node || own.phase != Phase::Updates || own.is_updated) { continue; }
+        own.is_updated = protocol::are_updates_done(self.update_rounds, own.awaited);
     }
     self.woken = 0;
     std::vector<SyncMessage> delivered;

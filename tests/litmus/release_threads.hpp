@@ -23,8 +23,9 @@ enum class Manner : std::uint8_t {
     Bind,  ///< with a lock, from the second write under it on
     Eager, ///< what is written is compared instead of protected; a notice is answered by a Fetch
     Touch, ///< first touch, and they move
+    Push,  ///< homes send what they write unasked; old copies are sent the lines that have changed
 };
-constexpr Manner all_manners[] = {Manner::Stay, Manner::Move, Manner::Bind, Manner::Eager, Manner::Touch};
+constexpr Manner all_manners[] = {Manner::Stay, Manner::Move, Manner::Bind, Manner::Eager, Manner::Touch, Manner::Push};
 [[nodiscard]] const char *name_of(Manner manner);
 [[nodiscard]] protocol::ReleaseLimits limits_of(Manner manner);
 
@@ -79,6 +80,8 @@ private:
         std::uint8_t value = 0;    ///< of the answer, or what the operation gives
         std::uint8_t barriers = 0; ///< reached
         std::uint8_t lock = 0;     ///< taken last and held, number + 1
+        std::uint8_t awaited = 0;  ///< Updates: the round
+        bool is_updated = false;   ///< ... all that was due then is done (R8)
         std::array<std::uint8_t, registers_max> registers{};
     };
     struct LockState {

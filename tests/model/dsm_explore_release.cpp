@@ -3,8 +3,8 @@
 //   dsm_explore_release --suite short|full [--threads N]
 //   dsm_explore_release [--nodes N] [--pages P] [--locks L] [--accesses A] [--passes T] [--evictions E] [--hints H]
 //                       [--first-touch 1] [--values V] [--puts 1] [--split 1] [--move M] [--bind B] [--hot F]
-//                       [--refresh R]
-//                       [--liveness 1] [--threads N] [--states-max S] [--bug NAME] [--expect-failure 1]
+//                       [--refresh R] [--push S] [--lines L] [--liveness 1] [--threads N] [--states-max S] [--bug NAME]
+//                       [--expect-failure 1]
 #include "libdsm/base/check.hpp"
 #include "tests/model/release_model.hpp"
 
@@ -50,6 +50,12 @@ constexpr NamedBug bugs[] = {
     {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
     {"update-forever", ReleaseMutation::UpdateForever},
     {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
+    {"flushed-lines-lost", ReleaseMutation::FlushedLinesLost},
+    {"own-lines-lost", ReleaseMutation::OwnLinesLost},
+    {"versions-unwatched", ReleaseMutation::VersionsUnwatched},
+    {"version-of-ack", ReleaseMutation::VersionOfAck},
+    {"version-outlives-home", ReleaseMutation::VersionOutlivesHome},
+    {"lines-across-gap", ReleaseMutation::LinesAcrossGap},
 };
 
 struct Options {
@@ -89,6 +95,7 @@ bool set(Options &options, const std::string &name, const std::string &value) {
         {"--hot", [&] { world.limits.hot_faults = byte; }},
         {"--refresh", [&] { world.limits.refresh_misses = byte; }},
         {"--push", [&] { world.limits.push_streak = byte; }},
+        {"--lines", [&] { world.limits.lines_max = byte; }},
         {"--liveness", [&] { options.limits.checks_liveness = number != 0; }},
         {"--threads", [&] { options.limits.threads = number; }},
         {"--states-max", [&] { options.limits.states_max = number; }},
@@ -174,10 +181,13 @@ constexpr const char *short_jobs[] = {
     "--nodes 2 --accesses 6 --passes 2 --hints 1 --evictions 1 --hot 1 --move 2 --bind 1 --values 2",
     "--nodes 2 --accesses 4 --passes 3 --hints 1 --evictions 1 --puts 1 --move 0 --bind 0",
     // Homes send unasked.
-    "--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --move 0 --bind 0 --liveness 1",
+    "--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --lines 2 --move 0 --bind 0 --liveness 1",
     "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 2 --bind 0 --evictions 1 --refresh 0 --liveness 1",
-    "--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --move 1 --bind 0 --liveness 1",
+    "--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --lines 1 --move 1 --bind 0 --refresh 0 --liveness 1",
     "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 1 --move 0 --bind 1 --hints 1 --liveness 1",
+    // Old copies are sent the lines that they lack.
+    "--nodes 2 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 0 --bind 0 --liveness 1",
+    "--nodes 3 --accesses 3 --passes 3 --hot 1 --refresh 0 --lines 2 --move 0 --bind 0 --liveness 1",
     // First touch.
     "--nodes 2 --accesses 4 --passes 2 --first-touch 1 --evictions 1 --hints 1 --move 1 --hot 1 --liveness 1",
     "--nodes 3 --accesses 2 --passes 2 --first-touch 1 --hints 2 --liveness 1",
@@ -193,8 +203,10 @@ constexpr const char *full_jobs[] = {
     "--nodes 3 --pages 2 --accesses 4 --passes 3 --move 1 --bind 0",
     "--nodes 3 --accesses 5 --passes 4 --move 1 --bind 0 --hot 1 --refresh 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1",
-    "--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --move 0 --bind 0 --hints 1",
-    "--nodes 2 --pages 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 1 --bind 0",
+    "--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --lines 1 --move 0 --bind 0 --hints 1",
+    "--nodes 2 --pages 2 --accesses 4 --passes 3 --hot 0 --push 0 --lines 2 --move 1 --bind 0",
+    "--nodes 3 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 1 --bind 0",
+    "--nodes 2 --pages 2 --accesses 5 --passes 3 --hot 1 --refresh 0 --lines 1 --move 0 --bind 0",
 };
 
 bool explore_suite(bool is_full, unsigned threads) {

@@ -70,10 +70,12 @@ void archive(Archive &in, Packet &packet) {
 
 void archive(Archive &in, NodePage &page) {
     in.plain(page.state);
+    if (release_test::keeps_versions(page)) { in.plain(page.versions); }
     in.plain(page.frame);
     in.plain(page.twin);
     in.plain(page.has_twin);
     in.plain(page.dirty);
+    in.plain(page.update_place);
     in.plain(page.arrived);
     in.list(page.kept, [&](Packet &packet) { archive(in, packet); });
 }
@@ -101,6 +103,7 @@ void archive(Archive &in, Node &node, unsigned pages) {
     in.plain(node.makes_diffs);
     in.plain(node.noticed);
     in.plain(node.updates);
+    in.plain(node.update_rounds);
     in.list(node.intakes, [&](Intake &intake) { archive(in, intake); });
 }
 
@@ -143,7 +146,7 @@ private:
     [[nodiscard]] unsigned bytes() const { return model_.options_.world.page_bytes; }
     [[nodiscard]] unsigned lock_of(unsigned byte) const { return byte % model_.options_.locks; }
     [[nodiscard]] bool may_start(const ReleaseLock &lock) const {
-        return lock.is_held != 0 && lock.wish == 0 && world_.nodes[lock.node].updates == 0;
+        return lock.is_held != 0 && lock.wish == 0 && lock.awaits == 0;
     }
     void access(unsigned number);
     void settle();
@@ -335,8 +338,19 @@ void ReleaseModel::Bench::settle() {
     }
     for (unsigned node = 0; node < model_.options_.world.nodes; ++node) {
         Node &self = world_.nodes[node];
-        for (const release_test::SyncMessage &message : self.delivered) { state_.locks[message.object].is_held = 1; }
+        for (const release_test::SyncMessage &message : self.delivered) {
+            ReleaseLock &lock = state_.locks[message.object];
+            lock.is_held = 1;
+            lock.awaits = 1;
+            lock.awaited = static_cast<std::uint8_t>(protocol::updates_to_await(self.update_rounds));
+        }
         self.delivered.clear();
+        for (ReleaseLock &lock : state_.locks) {
+            const bool waits_here = lock.node == node && lock.awaits != 0;
+            if (!waits_here || !protocol::are_updates_done(self.update_rounds, lock.awaited)) { continue; }
+            lock.awaits = 0;
+            lock.awaited = 0;
+        }
         for (ReleaseLock &lock : state_.locks) {
             if (lock.node != node || lock.wish == 0) { continue; }
             if ((self.woken >> (lock.wish - 1U) / 2 / bytes() & 1U) != 0) { lock.is_woken = 1; }
@@ -349,7 +363,7 @@ void ReleaseModel::Bench::settle() {
 void ReleaseModel::Bench::look() {
     for (unsigned byte = 0; byte < model_.options_.world.pages * bytes(); ++byte) {
         const ReleaseLock &lock = state_.locks[lock_of(byte)];
-        const bool may_read = lock.is_held != 0 && world_.nodes[lock.node].updates == 0;
+        const bool may_read = lock.is_held != 0 && lock.awaits == 0;
         const unsigned page = byte / bytes();
         if (may_read && world_.access(lock.node, page) != Access::None) {
             world_.read(lock.node, page, byte % bytes());
@@ -374,7 +388,7 @@ const char *ReleaseModel::Bench::failure() {
         world_.check_quiet(false);
         for (unsigned number = 0; number < model_.options_.locks; ++number) {
             const ReleaseLock &lock = state_.locks[number];
-            if (lock.wish != 0 || lock.is_held == 0) { world_.fail("a thread waits for ever"); }
+            if (lock.wish != 0 || lock.is_held == 0 || lock.awaits != 0) { world_.fail("a thread waits for ever"); }
         }
     }
     return world_.failure().empty() ? nullptr : kept_text(world_.failure());
@@ -383,9 +397,10 @@ const char *ReleaseModel::Bench::failure() {
 void ReleaseModel::Bench::add_counts(Tally &tally) const {
     const release_test::WorldCounts &seen = world_.counts;
     const std::uint64_t counts[] = {
-        seen.passed_on,   seen.kept,     seen.killed,   seen.merged,      seen.mapped_merges, seen.zeros,
-        seen.updates,     seen.notices,  seen.compared, seen.moved_flush, seen.moved_lock,    seen.intervals,
-        seen.own_flushes, seen.returned, seen.puts,     seen.moved_fetch, seen.updates_used,  seen.updates_dropped};
+        seen.passed_on,   seen.kept,         seen.killed,          seen.merged,     seen.mapped_merges,
+        seen.zeros,       seen.updates,      seen.notices,         seen.compared,   seen.moved_flush,
+        seen.moved_lock,  seen.intervals,    seen.own_flushes,     seen.returned,   seen.puts,
+        seen.moved_fetch, seen.updates_used, seen.updates_dropped, seen.lines_sent, seen.lines_used};
     for (std::size_t i = 0; i < std::size(counts); ++i) { tally.seen[i] += counts[i]; }
     tally.letters_most = std::max(tally.letters_most, static_cast<unsigned>(world_.network.size()));
 }
@@ -480,7 +495,9 @@ std::map<std::string, std::uint64_t> ReleaseModel::sights(const Tally &tally) co
                                         "puts",
                                         "moves to the first that touches",
                                         "unasked updates used",
-                                        "unasked updates dropped"};
+                                        "unasked updates dropped",
+                                        "lines sent alone",
+                                        "lines used"};
     std::map<std::string, std::uint64_t> sights;
     for (std::size_t i = 0; i < std::size(names); ++i) { sights[names[i]] = tally.seen[i]; }
     return sights;

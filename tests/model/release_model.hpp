@@ -39,6 +39,8 @@ struct ReleaseLock {
     std::uint8_t to;     ///< where it goes
     std::uint8_t leaves; ///< it is to go when `ticket` is due
     std::uint8_t ticket;
+    std::uint8_t awaits; ///< it has come, and the thread waits for the updates that were due then (R8)
+    std::uint8_t awaited;
 };
 
 struct ReleaseJobState {
@@ -54,7 +56,7 @@ struct ReleaseJobState {
 };
 
 struct ReleaseTally {
-    std::array<std::uint64_t, 18> seen{};
+    std::array<std::uint64_t, 20> seen{};
     unsigned letters_most = 0;
     void add(const ReleaseTally &other);
 };
@@ -80,7 +82,7 @@ public:
 private:
     class Bench;
     struct NodeBytes {
-        std::array<std::uint8_t, 640> bytes;
+        std::array<std::uint8_t, 768> bytes;
     };
     struct PacketBytes {
         std::array<std::uint8_t, 320> bytes;

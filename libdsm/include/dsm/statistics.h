@@ -33,6 +33,7 @@ typedef struct dsm_statistics {
     uint64_t twins;           /**< release memory: copies taken before a first write */
     uint64_t diffs_sent;      /**< release memory: messages with the bytes that were written, sent to a home */
     uint64_t diff_bytes;      /**< release memory: bytes of those */
+    uint64_t lines_sent;      /**< release memory: lines of 64 bytes sent to copies that lacked no more of their page */
     uint64_t notices;         /**< release memory: pages that this rank published as written */
     uint64_t homes_moved;     /**< release memory: homes that came to this rank's node, or left it with a lock */
 } dsm_statistics_t;

@@ -48,7 +48,48 @@ std::size_t find_changed_words(const std::byte *now, const std::byte *old, std::
     return lines;
 }
 
+DSM_READS_RACING_BYTES
+std::uint64_t refresh_words(std::byte *twin, const std::byte *frame) {
+    constexpr std::size_t words = line_bytes / sizeof(std::uint64_t);
+    std::uint64_t lines = 0;
+    for (std::size_t line = 0; line < lines_per_page; ++line, frame += line_bytes, twin += line_bytes) {
+        std::uint64_t read[words];
+        std::uint64_t any = 0;
+        for (std::size_t i = 0; i < words; ++i) {
+            std::uint64_t was;
+            __builtin_memcpy(&read[i], frame + i * sizeof was, sizeof was);
+            __builtin_memcpy(&was, twin + i * sizeof was, sizeof was);
+            asm volatile("" : "+r"(read[i]));
+            any |= read[i] ^ was;
+        }
+        if (any == 0) { continue; }
+        lines |= std::uint64_t{1} << line;
+        __builtin_memcpy(twin, read, line_bytes);
+    }
+    return lines;
+}
+
 #if defined(__x86_64__)
+DSM_READS_RACING_BYTES __attribute__((target("avx2"))) std::uint64_t refresh_avx2(std::byte *twin,
+                                                                                  const std::byte *frame) {
+    constexpr std::size_t half = line_bytes / 2;
+    std::uint64_t lines = 0;
+    for (std::size_t line = 0; line < lines_per_page; ++line, frame += line_bytes, twin += line_bytes) {
+        __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(frame));
+        __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(frame + half));
+        asm volatile("" : "+x"(low), "+x"(high));
+        auto *const to_low = reinterpret_cast<__m256i *>(twin);
+        auto *const to_high = reinterpret_cast<__m256i *>(twin + half);
+        const __m256i changes = _mm256_or_si256(_mm256_xor_si256(low, _mm256_loadu_si256(to_low)),
+                                                _mm256_xor_si256(high, _mm256_loadu_si256(to_high)));
+        if (_mm256_testz_si256(changes, changes) != 0) { continue; }
+        lines |= std::uint64_t{1} << line;
+        _mm256_storeu_si256(to_low, low);
+        _mm256_storeu_si256(to_high, high);
+    }
+    return lines;
+}
+
 DSM_READS_RACING_BYTES __attribute__((target("avx2"))) std::size_t
 find_changed_avx2(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found) {
     constexpr std::size_t half = line_bytes / 2;
@@ -87,6 +128,13 @@ Compare best_compare() noexcept {
     if (__builtin_cpu_supports("avx2")) { return Compare::Avx2; }
 #endif
     return Compare::Words;
+}
+
+std::uint64_t refresh(std::byte *twin, const std::byte *frame, [[maybe_unused]] Compare how) noexcept {
+#if defined(__x86_64__)
+    if (how == Compare::Avx2) { return refresh_avx2(twin, frame); }
+#endif
+    return refresh_words(twin, frame);
 }
 
 bool differs(const std::byte *frame, const std::byte *twin, Compare how) noexcept {

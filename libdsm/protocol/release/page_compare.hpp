@@ -36,4 +36,8 @@ struct ChangedLine {
 std::size_t find_changed(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found,
                          Compare how) noexcept;
 
+/// Makes the twin as the frame is, each byte of which is read once, and returns the lines that differed: bit i for line
+/// i. What is written meanwhile comes into the twin as if it had been written before, or is found the next time.
+std::uint64_t refresh(std::byte *twin, const std::byte *frame, Compare how = best_compare()) noexcept;
+
 } // namespace dsm::protocol

@@ -268,6 +268,15 @@ void copy_page(std::byte *twin, const std::byte *frame) noexcept {
     std::memcpy(twin, frame, page_bytes);
 }
 
+std::size_t gather_lines(std::uint64_t lines, const std::byte *page, std::byte *to) noexcept {
+    std::size_t used = 0;
+    for_each_run_of_ones(lines, [&](std::size_t first, std::size_t count) {
+        std::memcpy(to + used, page + first * line_bytes, count * line_bytes);
+        used += count * line_bytes;
+    });
+    return used;
+}
+
 std::size_t DiffEncoder::next(std::span<std::byte> out) noexcept {
     PartWriter part(out);
     ChangedLine changed;
@@ -322,6 +331,24 @@ PageBytes bytes_in(std::span<const std::byte> diff) noexcept {
         }
     }
     return bytes;
+}
+
+std::uint64_t lines_of(const PageBytes &bytes) noexcept {
+    std::uint64_t lines = 0;
+    for (std::size_t line = 0; line < lines_per_page; ++line) {
+        if (bytes[line] != 0) { lines |= std::uint64_t{1} << line; }
+    }
+    return lines;
+}
+
+std::uint64_t lines_in(std::span<const std::byte> diff) noexcept {
+    std::uint64_t lines = 0;
+    PieceReader reader(diff);
+    for (Piece piece; reader.next(piece);) {
+        const std::size_t first = piece.offset / line_bytes;
+        lines |= ones(first, (piece.offset + piece.length - 1) / line_bytes - first + 1);
+    }
+    return reader.is_malformed() ? 0 : lines;
 }
 
 PageBytes changed_bytes(const std::byte *frame, std::byte *twin, Compare how) noexcept {

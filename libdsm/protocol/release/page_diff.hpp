@@ -43,6 +43,9 @@ constexpr std::size_t page_diff_bytes_max = lines_per_page * line_diff_bytes_max
 /// it. So a node makes the twin before it lets anybody write.
 void copy_page(std::byte *twin, const std::byte *frame) noexcept;
 
+/// Copies these lines of a page, one behind the other. Returns their bytes.
+std::size_t gather_lines(std::uint64_t lines, const std::byte *page, std::byte *to) noexcept;
+
 enum class RefreshTwin : bool { No, Yes };
 
 /// Walks a page once, from its first byte to its last, and tells in parts what differs from the twin.
@@ -87,6 +90,10 @@ using PageBytes = std::array<std::uint64_t, lines_per_page>;
 PageBytes bytes_in(std::span<const std::byte> diff) noexcept;
 /// Which bytes of the frame differ from the twin. Nothing is changed.
 PageBytes changed_bytes(const std::byte *frame, std::byte *twin, Compare how = best_compare()) noexcept;
+/// The lines of which there are bytes; bit i for line i.
+std::uint64_t lines_of(const PageBytes &bytes) noexcept;
+/// The same of a diff, of which only the heads are read; 0 if it is malformed.
+std::uint64_t lines_in(std::span<const std::byte> diff) noexcept;
 /// How many bytes the diff has; 0 if it is malformed.
 std::size_t diff_changed_bytes(std::span<const std::byte> diff) noexcept;
 /// The first byte that both diffs have: the hint at a data race between two intervals that nothing orders.

@@ -47,6 +47,7 @@ void ReleaseStep::request() {
     message.origin = context_.self;
     const bool is_to_be_written = is(ReleaseFlag::Valid) && is(ReleaseFlag::Wanted);
     message.may_put = !is(ReleaseFlag::Twin) && !is_to_be_written;
+    if (is(ReleaseFlag::Twin) || is(ReleaseFlag::Valid)) { message.serial = state_.version; }
     if (message.may_put) { set(ReleaseFlag::PutDue); }
     effects_.send(state_.home, message);
 }
@@ -64,11 +65,20 @@ void ReleaseStep::on_data(const ReleaseMessage &message) {
         return;
     }
     install_zeros(message.contents);
+    note_version(message);
     set(ReleaseFlag::Valid);
     clear(ReleaseFlag::Wanted);
     clear(ReleaseFlag::Noticed);
     if (take(ReleaseFlag::Stale)) { effects_.update_done(); }
     raise(is(ReleaseFlag::Twin) ? Access::Write : Access::Read);
+}
+
+/// R15: the page has come, or what the copy lacked of it.
+void ReleaseStep::note_version(const ReleaseMessage &message) {
+    const bool is_known = message.epoch == state_.epoch;
+    const bool has_rest = is_known && state_.version != 0 && (is(ReleaseFlag::Valid) || is(ReleaseFlag::Twin));
+    DSM_CHECK(message.contents != Contents::Lines || has_rest, "R15 lines find the copy that they are for", subject());
+    state_.version = is_known ? message.serial : 0;
 }
 
 void ReleaseStep::install_zeros(Contents contents) {
@@ -103,6 +113,7 @@ bool ReleaseStep::has_update_for(const PageNotice &notice) const {
 void ReleaseStep::on_update(const ReleaseMessage &message) {
     if (!protocol_.takes(state_, message)) { return; }
     learn(message);
+    note_version(message);
     state_.last_writer = message.from;
     state_.number = static_cast<std::uint32_t>(message.number);
     state_.number_high = static_cast<std::uint16_t>(message.number >> 32U);
@@ -127,10 +138,7 @@ void ReleaseStep::on_notice(const PageNotice &notice) {
     clear(ReleaseFlag::Valid);
     set(ReleaseFlag::Noticed);
     lower(Access::None);
-    if (is(ReleaseFlag::Twin) && mutates(ReleaseMutation::NoticeDropsTwin)) {
-        clear(ReleaseFlag::Twin);
-        effects_.drop_twin();
-    }
+    if (is(ReleaseFlag::Twin) && mutates(ReleaseMutation::NoticeDropsTwin)) { drop_twin(); }
     if (!is(ReleaseFlag::Twin)) { effects_.drop_frame(); }
 }
 
@@ -168,8 +176,7 @@ CloseOutcome ReleaseStep::close_copy(std::uint64_t interval) {
         outcome.flush_parts = effects_.flush(state_.home, message, stays);
     }
     if (!stays) {
-        clear(ReleaseFlag::Twin);
-        effects_.drop_twin();
+        drop_twin();
         if (!is(ReleaseFlag::Valid)) {
             effects_.drop_frame();
             if (is(ReleaseFlag::Fetching)) { set(ReleaseFlag::Killed); } // Parts of its answer may have gone with it.
@@ -194,6 +201,7 @@ CloseOutcome ReleaseStep::close_copy(std::uint64_t interval) {
 void ReleaseStep::on_flush_ack(const ReleaseMessage &message) {
     DSM_CHECK(is(ReleaseFlag::Flushing) && state_.flush_parts > 0, "R4 an acknowledgement finds its flush", subject());
     learn(message);
+    if (mutates(ReleaseMutation::VersionOfAck) && message.epoch == state_.epoch) { state_.version = message.serial; }
     --state_.flush_parts;
     if (!is(ReleaseFlag::Home)) { look_at_kept(); } // A Home may have waited for this.
     if (state_.flush_parts != 0) { return; }        // Or the others have come back, and a Home is on its way.

@@ -2,6 +2,7 @@
 #include "libdsm/protocol/release/release_step.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace dsm::protocol {
 
@@ -67,9 +68,44 @@ bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
     ReleaseMessage next = message;
     next.from = context_.self;
     next.epoch = state_.epoch;
+    if (message.kind == ReleaseMessageKind::Fetch) { next.serial = 0; } // The next home has not counted it.
     ++next.sends;
     effects_.send(state_.home, next);
     return true;
+}
+
+// ---- What of the page has changed (R15)
+
+std::uint64_t ReleaseStep::refresh_twin() {
+    const std::uint64_t lines = effects_.refresh_twin();
+    if (!mutates(ReleaseMutation::OwnLinesLost)) { note_lines(lines); }
+    return lines;
+}
+
+void ReleaseStep::note_lines(std::uint64_t lines) {
+    if (lines != 0 && state_.version != 0) { protocol::note_lines(effects_.versions(), lines); }
+}
+
+/// The home is going to write what nobody compares.
+void ReleaseStep::forget_versions() {
+    if (!mutates(ReleaseMutation::VersionsUnwatched)) { state_.version = 0; }
+}
+
+/// Where all is known that the receiver lacks, and it is little, the answer is that alone.
+void ReleaseStep::narrow(ReleaseMessage &answer, LinesSince changed) const {
+    const bool is_little = std::popcount(changed.lines) <= protocol_.limits_.lines_max;
+    if (changed.since == 0 || !is_little || answer.contents != Contents::Bytes) { return; }
+    answer.contents = Contents::Lines;
+    answer.lines = changed.lines;
+}
+
+/// Of the bytes that go with it nothing changes from now on that is not told, or nothing is known.
+void ReleaseStep::note_sent(const ReleaseMessage &answer) {
+    if (protocol_.limits_.lines_max == 0) { return; }
+    if (state_.version != 0) { return note_sending(effects_.versions(), answer.serial); }
+    if (state_.access == Access::Write && !is(ReleaseFlag::Twin)) { return; }
+    begin_versions(effects_.versions(), answer.serial);
+    state_.version = answer.serial;
 }
 
 /// R6: before the bytes are read, either nobody writes, or what is written from now on will be found. Where there
@@ -77,7 +113,7 @@ bool ReleaseStep::is_for_another(const ReleaseMessage &message) {
 /// and written back would look as if nothing had happened.
 void ReleaseStep::guard_before_serving() {
     if (is(ReleaseFlag::Twin)) {
-        const bool is_written = effects_.refresh_twin();
+        const bool is_written = refresh_twin() != 0;
         if (is_written && !mutates(ReleaseMutation::ServeForgetsWrites)) { set(ReleaseFlag::MustNotice); }
         return;
     }
@@ -110,7 +146,10 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
     answer.origin = message.origin;
     answer.may_put = message.may_put;
     answer.contents = is(ReleaseFlag::Zero) ? Contents::Zero : Contents::Bytes;
+    const bool is_of_this_home = message.serial != 0 && message.epoch == state_.epoch && state_.version != 0;
+    if (is_of_this_home) { narrow(answer, changed_since(effects_.versions(), message.serial)); }
     effects_.send(message.origin, answer);
+    note_sent(answer);
 }
 
 /// Counts parts, which come in any order, and with the last of them the whole Flush.
@@ -149,12 +188,11 @@ bool ReleaseStep::should_move() const {
 bool ReleaseStep::give_up_twin() {
     if (!is(ReleaseFlag::Twin)) { return true; }
     lower(Access::Read);
-    if (effects_.refresh_twin()) {
+    if (refresh_twin() != 0) {
         set(ReleaseFlag::MustNotice);
         return false;
     }
-    clear(ReleaseFlag::Twin); // Still listed, with nothing to notice.
-    effects_.drop_twin();
+    drop_twin(); // Still listed, with nothing to notice.
     return true;
 }
 
@@ -175,7 +213,8 @@ bool ReleaseStep::on_flush(const ReleaseMessage &message) {
         return true;
     }
     if (take(ReleaseFlag::Zero)) { effects_.install_zeros(Install::Overwrite); }
-    effects_.apply(message.diff, is(ReleaseFlag::Twin));
+    const std::uint64_t lines = effects_.apply(message.diff, is(ReleaseFlag::Twin));
+    if (!mutates(ReleaseMutation::FlushedLinesLost)) { note_lines(lines); }
     note_flush(message);
     if (should_move() && give_up_twin()) {
         give_home(message.origin, HomeReason::Flush);
@@ -197,6 +236,7 @@ void ReleaseStep::update_writer(const ReleaseMessage &flush) {
     ReleaseMessage message = update_of(interval);
     message.origin = flush.origin;
     effects_.push(flush.origin, message);
+    note_sent(message);
 }
 
 /// At the end of an interval. Copies elsewhere are old once the notice is known there, and nobody reads an old one
@@ -204,7 +244,7 @@ void ReleaseStep::update_writer(const ReleaseMessage &flush) {
 /// page is sent to who has a copy: then that is as good as new, and its holder stays in the copyset.
 CloseOutcome ReleaseStep::close_home(std::uint64_t interval) {
     if (state_.copyset.empty()) { // It came here with a twin, and nobody has fetched it since.
-        if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
+        if (is(ReleaseFlag::Twin)) { drop_twin(); }
         return {};
     }
     const bool is_known = take(ReleaseFlag::MustNotice);
@@ -214,7 +254,7 @@ CloseOutcome ReleaseStep::close_home(std::uint64_t interval) {
     if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
     note_own_write(interval);
     if (pushes && is(ReleaseFlag::Twin) && push(interval)) { return {true, 0}; }
-    if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); }
+    if (is(ReleaseFlag::Twin)) { drop_twin(); }
     state_.copyset.clear(pool_);
     return {true, 0};
 }
@@ -233,11 +273,18 @@ void ReleaseStep::note_own_write(std::uint64_t interval) {
     state_.streak = 0;
 }
 
-/// The origin is the reader.
+/// The origin is the reader. What readers have is not known: it serves as many as it can.
 ReleaseMessage ReleaseStep::update_of(std::uint64_t interval) {
     ReleaseMessage message = answer_of(ReleaseMessageKind::Update);
     message.number = interval;
     message.contents = Contents::Bytes;
+    if (state_.version == 0) { return message; }
+    const LinesSince changed = for_most_copies(effects_.versions(), protocol_.limits_.lines_max);
+    if (message.serial - changed.since > UINT16_MAX) { return message; }
+    narrow(message, changed);
+    if (message.contents == Contents::Lines) {
+        message.back = static_cast<std::uint16_t>(message.serial - changed.since);
+    }
     return message;
 }
 
@@ -259,6 +306,7 @@ bool ReleaseStep::push(std::uint64_t interval) {
         message.origin = reader;
         reaches_any |= effects_.push(reader, message);
     });
+    note_sent(message);
     if (mutates(ReleaseMutation::PushForgetsReader)) { state_.copyset.clear(pool_); }
     return reaches_any;
 }
@@ -266,7 +314,7 @@ bool ReleaseStep::push(std::uint64_t interval) {
 /// Whether the comparison finds a write. Without one the page stays listed, or is protected after many in vain.
 bool ReleaseStep::close_compared() {
     list(); // Before the comparison: see close_copy().
-    if (effects_.refresh_twin()) {
+    if (refresh_twin() != 0) {
         state_.unchanged = 0;
         return true;
     }
@@ -277,9 +325,8 @@ bool ReleaseStep::close_compared() {
     state_.unchanged = 0;
     state_.heat = 0;
     lower(Access::Read);
-    const bool is_written = effects_.refresh_twin(); // Before the protection, after the comparison.
-    clear(ReleaseFlag::Twin);
-    effects_.drop_twin();
+    const bool is_written = refresh_twin() != 0; // Before the protection, after the comparison.
+    drop_twin();
     return is_written;
 }
 
@@ -303,6 +350,7 @@ void ReleaseStep::give_home(NodeId to, HomeReason reason) {
     state_.home = to;
     state_.last_writer = no_node;
     state_.serial = 0;
+    state_.version = 0;
     state_.push_streak = 0;
     state_.streak = 0;
     ReleaseMessage message = message_of(ReleaseMessageKind::Home);
@@ -341,10 +389,11 @@ bool ReleaseStep::on_home(const ReleaseMessage &message) {
     clear(ReleaseFlag::Noticed);
     clear(ReleaseFlag::Wanted);
     if (message.contents == Contents::Zero && !is(ReleaseFlag::Twin)) { set(ReleaseFlag::Zero); }
-    if (take(ReleaseFlag::Twin)) { effects_.drop_twin(); } // Nobody has a copy that what is written here makes old.
+    if (is(ReleaseFlag::Twin)) { drop_twin(); } // Nobody has a copy that what is written here makes old.
     state_.epoch = message.epoch;
     state_.home = context_.self;
     state_.serial = 0;
+    state_.version = 0;
     state_.push_streak = 0;
     state_.last_writer = no_node; // No write of this home's own has been noticed.
     state_.streak = 0;

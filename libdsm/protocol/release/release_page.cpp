@@ -1,6 +1,7 @@
 // What a page's state says by itself, and texts for reports.
 #include "libdsm/protocol/release/release_page.hpp"
 
+#include "libdsm/protocol/release/page_versions.hpp"
 #include "libdsm/protocol/sequential/page_state.hpp"
 
 #include <cstdio>
@@ -27,6 +28,10 @@ bool takes_update(const ReleasePageState &state, const ReleaseMessage &message) 
     const bool is_under_way = has(state, ReleaseFlag::Fetching) || has(state, ReleaseFlag::Flushing);
     if (!has(state, ReleaseFlag::Valid) || is_home(state) || is_under_way) { return false; }
     if (message.epoch < state.epoch) { return false; }
+    if (message.contents == Contents::Lines) {
+        const bool has_version = message.epoch == state.epoch && state.version != 0;
+        if (!has_version || !is_not_before(state.version, message.serial - message.back)) { return false; }
+    }
     return message.epoch > state.epoch || is_later(message.serial, state.serial);
 }
 
@@ -46,6 +51,18 @@ const char *name_of(ReleaseMessageKind kind) noexcept {
         return "Update";
     }
     return "?";
+}
+
+void describe_changed_flags(std::uint16_t before, std::uint16_t after, char *buffer, std::size_t bytes) noexcept {
+    std::size_t used = 0;
+    buffer[0] = 0;
+    for (const FlagName &each : flag_names) {
+        const auto bit = static_cast<unsigned>(each.flag);
+        if (((before ^ after) & bit) == 0 || used >= bytes) { continue; }
+        const int printed =
+            std::snprintf(buffer + used, bytes - used, " %c%s", (after & bit) != 0 ? '+' : '-', each.name);
+        used += static_cast<std::size_t>(printed < 0 ? 0 : printed);
+    }
 }
 
 std::size_t describe(const ReleasePageState &state, char *buffer, std::size_t bytes) noexcept {

@@ -4,7 +4,7 @@
 // Zwaenepoel 1991): the home's frame is authoritative; other nodes hold copies, write to them beside a twin, and send
 // what differs to the home when their interval ends. Ours: a home's own writes are noticed only while somebody holds a
 // copy, homes move along epochs, and what is written or read again and again is compared and fetched anew without a
-// fault. Invariants R1 to R13: docs/release.md.
+// fault. Invariants R1 to R15: docs/release.md.
 #pragma once
 
 #include "libdsm/base/access.hpp"
@@ -52,9 +52,12 @@ struct ReleaseMessage {
     std::uint16_t sends;  ///< Fetch, Flush: how often it was passed on
     HomeEpoch epoch;      ///< at which the receiver (Fetch, Flush, Home) or the sender (the others) became home
     std::uint32_t serial; ///< Data, FlushAck, Update: what the home sends about the page, counted since it is the home.
+                          ///< Fetch: as what the copy has it from the home of `epoch` (R15); 0: nothing.
                           ///< Flush: lower bits of the home's interval that the copy is known to have; a hint
     std::uint64_t number; ///< Flush, Update: the origin's interval
     std::uint64_t lock;   ///< Flush: written under this lock (number + 1) alone, 0 for none; Home: bound to it
+    std::uint64_t lines;  ///< Contents::Lines: which
+    std::uint16_t back;   ///< Update, Contents::Lines: to copies that have it as `serial - back` or later (R15)
     PageId page;
     std::span<const std::byte> diff; ///< Flush (page_diff.hpp)
 };
@@ -81,33 +84,35 @@ enum class ReleaseFlag : std::uint16_t {
 
 /// Zeroed memory is a page that no event has reached yet. Trivially copyable, no pointers, at most 64 bytes.
 struct ReleasePageState {
-    std::uint64_t lock;  ///< number + 1 of the lock under which the page was last written; 0 for none
-    NodeSet copyset;     ///< at the home: nodes that hold a copy which the home's next write makes old (R6)
-    std::uint16_t flags; ///< see ReleaseFlag
-    HomeEpoch epoch;     ///< of `home` (R2)
-    NodeId home;         ///< who became home at `epoch`
-    NodeId
-        last_writer; ///< at the home: whose Flush came last; itself after a write of its own. Of a copy: whose Update
+    std::uint64_t lock;        ///< number + 1 of the lock under which the page was last written; 0 for none
+    NodeSet copyset;           ///< at the home: nodes that hold a copy which the home's next write makes old (R6)
+    std::uint16_t flags;       ///< see ReleaseFlag
+    HomeEpoch epoch;           ///< of `home` (R2)
+    NodeId home;               ///< who became home at `epoch`
+    NodeId last_writer;        ///< at the home: whose Flush came last; itself after a write of its own.
+                               ///< Of a copy: whose Update
     std::uint16_t flush_parts; ///< Flush: parts that are not acknowledged
     std::uint16_t parts_back;  ///< ... and have come back here, where the home is to be
     std::uint16_t refreshes;   ///< notices answered by a Fetch since the last trial without
-    Access access;             ///< the most that any rank of the node may have
+    std::uint16_t number_high; ///< of a copy: the upper bits of `number`. At the home: its last noticed interval, the
+                               ///< lower
     std::uint32_t number;      ///< interval of last_writer's Flush, notice or Update, the lower bits
     std::uint32_t serial;      ///< of what the home has sent, or a copy has got from the home of `epoch` (R14)
-    std::uint16_t
-        number_high; ///< of a copy: the upper bits of `number`. At the home: its last noticed interval, the lower
-    std::uint8_t parts_seen;  ///< ... parts of it that have come
-    std::uint8_t parts_total; ///< ... of how many; 0: not known yet
-    std::uint8_t streak;      ///< at the home: Flushes of last_writer in a row
-    std::uint8_t heat;        ///< write faults, to know pages that are written in every interval
-    std::uint8_t unchanged;   ///< comparisons in a row that found nothing
-    std::uint8_t misses;      ///< faults on copies that a notice had taken
-    std::uint8_t trials;      ///< how often a trial was made
-    std::uint8_t pins;        ///< holders of a pin (R12)
-    std::uint8_t lock_streak; ///< at the home: intervals in a row in which somebody wrote under `lock` alone
-    std::uint8_t
-        push_streak;     ///< at the home: intervals with a write, in quick succession, after each of which others came
-    std::uint8_t pushes; ///< ... sent to them since the last trial without
+    std::uint32_t version;     ///< of a copy: as what its bytes were sent by the home of `epoch`; 0: not known.
+                               ///< At the home: not 0 while its PageVersions are kept (R15)
+    Access access;             ///< the most that any rank of the node may have
+    std::uint8_t parts_seen;   ///< of last_writer's Flush: parts that have come
+    std::uint8_t parts_total;  ///< ... of how many; 0: not known yet
+    std::uint8_t streak;       ///< at the home: Flushes of last_writer in a row
+    std::uint8_t heat;         ///< write faults, to know pages that are written in every interval
+    std::uint8_t unchanged;    ///< comparisons in a row that found nothing
+    std::uint8_t misses;       ///< faults on copies that a notice had taken
+    std::uint8_t trials;       ///< how often a trial was made
+    std::uint8_t pins;         ///< holders of a pin (R12)
+    std::uint8_t lock_streak;  ///< at the home: intervals in a row in which somebody wrote under `lock` alone
+    std::uint8_t push_streak;  ///< at the home: intervals with a write, in quick succession, after each of which others
+                               ///< came
+    std::uint8_t pushes;       ///< ... sent to them since the last trial without
 };
 static_assert(std::is_trivially_copyable_v<ReleasePageState> && sizeof(ReleasePageState) <= 64);
 
@@ -135,6 +140,9 @@ constexpr bool is_later(std::uint32_t serial, std::uint32_t than) {
 bool takes_update(const ReleasePageState &state, const ReleaseMessage &message);
 
 const char *name_of(ReleaseMessageKind kind) noexcept;
+/// Writes " +name" and " -name" for each flag that was set or cleared, ending with NUL, cut to `bytes`. Allocates
+/// nothing.
+void describe_changed_flags(std::uint16_t before, std::uint16_t after, char *buffer, std::size_t bytes) noexcept;
 /// Writes one line about the state (ending with NUL, cut to `bytes`) and returns its length. Allocates nothing.
 std::size_t describe(const ReleasePageState &state, char *buffer, std::size_t bytes) noexcept;
 

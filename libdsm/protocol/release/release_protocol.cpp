@@ -27,7 +27,14 @@ void ReleaseStep::lower(Access access) {
 
 void ReleaseStep::raise(Access access) {
     if (state_.access < access) { enter(access); }
+    if (is(ReleaseFlag::Home) && state_.access == Access::Write && !is(ReleaseFlag::Twin)) { forget_versions(); }
     effects_.grant_access(state_.access);
+}
+
+void ReleaseStep::drop_twin() {
+    clear(ReleaseFlag::Twin);
+    if (is(ReleaseFlag::Home) && state_.access == Access::Write) { forget_versions(); }
+    effects_.drop_twin();
 }
 
 void ReleaseStep::list() {
@@ -56,7 +63,10 @@ ReleaseMessage ReleaseStep::message_of(ReleaseMessageKind kind) const {
 /// Of the home: counted, so that an Update that is older than something else is known for it (R14).
 ReleaseMessage ReleaseStep::answer_of(ReleaseMessageKind kind) {
     ReleaseMessage message = message_of(kind);
-    if (protocol_.limits_.push_streak != ReleaseLimits::never) { message.serial = ++state_.serial; }
+    const ReleaseLimits &limits = protocol_.limits_;
+    if (limits.push_streak == ReleaseLimits::never && limits.lines_max == 0) { return message; }
+    if (++state_.serial == 0) { ++state_.serial; }
+    message.serial = state_.serial;
     return message;
 }
 
@@ -69,6 +79,7 @@ void ReleaseStep::learn(const ReleaseMessage &message) {
     state_.epoch = message.epoch;
     state_.home = message.from;
     state_.serial = message.serial;
+    if (!mutates(ReleaseMutation::VersionOutlivesHome)) { state_.version = 0; }
 }
 
 bool ReleaseStep::on_message(const ReleaseMessage &message) {
@@ -132,6 +143,7 @@ bool ReleaseProtocol::takes(ReleasePageState state, const ReleaseMessage &update
     if (mutation_ == ReleaseMutation::UpdateUnderWrites) {
         state.flags = static_cast<std::uint16_t>(state.flags & ~static_cast<unsigned>(ReleaseFlag::Flushing));
     }
+    if (mutation_ == ReleaseMutation::LinesAcrossGap && state.version != 0) { state.version = update.serial; }
     return takes_update(state, update);
 }
 

@@ -2,6 +2,7 @@
 // Intervals and notices, which belong to the node, are in interval.hpp and notice_log.hpp.
 #pragma once
 
+#include "libdsm/protocol/release/page_versions.hpp"
 #include "libdsm/protocol/release/release_page.hpp"
 
 namespace dsm::protocol {
@@ -18,7 +19,8 @@ enum class Install : std::uint8_t {
 class ReleaseEffects {
 public:
     virtual ~ReleaseEffects() = default;
-    /// Sends to another node, never to self. With Contents::Bytes the frame is read now; the twin where there is one.
+    /// Sends to another node, never to self. With Contents::Bytes and Lines the frame is read now; the twin where there
+    /// is one.
     virtual void send(NodeId to, const ReleaseMessage &message) = 0;
     /// The last interval that this node has published.
     [[nodiscard]] virtual std::uint64_t published() const = 0;
@@ -30,10 +32,10 @@ public:
     virtual unsigned flush(NodeId to, const ReleaseMessage &message, bool refresh) = 0;
     /// Sends a Flush without bytes, as one part.
     virtual void claim(NodeId to, const ReleaseMessage &message) = 0;
-    /// Stores a diff in the frame, and in the twin where there is one.
-    virtual void apply(std::span<const std::byte> diff, bool has_twin) = 0;
-    /// Whether frame and twin differ; the twin is as the frame afterwards.
-    virtual bool refresh_twin() = 0;
+    /// Stores a diff in the frame, and in the twin where there is one. Returns the lines that it has bytes of.
+    virtual std::uint64_t apply(std::span<const std::byte> diff, bool has_twin) = 0;
+    /// In which lines frame and twin differ; the twin is as the frame afterwards.
+    virtual std::uint64_t refresh_twin() = 0;
     virtual void make_twin() = 0;
     virtual void drop_twin() = 0;
     /// The bytes that came are all zero.
@@ -52,6 +54,8 @@ public:
     virtual void keep(const ReleaseMessage &message) = 0;
     /// All that was kept is given again when this step ends, before anything else happens to the page.
     virtual void release_kept() = 0;
+    /// The page's, as they were left. Asked for at the home alone.
+    virtual PageVersions &versions() = 0;
 };
 
 /// Constants of a job; the same at all nodes but for hot and misses.
@@ -67,6 +71,7 @@ struct ReleaseLimits {
         never;                     ///< or: intervals of the home after whose writes others came, until it sends unasked
     std::uint8_t push_gap_max = 4; ///< intervals from one such write to the next, at most
     std::uint8_t push_trial = 32;  ///< so sent until a notice goes without, to see whether anybody comes
+    std::uint8_t lines_max = 0;    ///< a copy that lacks no more lines is sent these alone; 0: it is sent the page
 };
 
 /// Bugs planted for the tests; None in every product.
@@ -94,6 +99,12 @@ enum class ReleaseMutation : std::uint8_t {
     UpdateUnderWrites,  ///< R14: ... or one that comes while the node's own writes are on their way
     UpdateForever,      ///< R14: a notice later than the Update is taken for old
     PushForgetsReader,  ///< R6: who is sent an Update is not in the copyset any more
+    FlushedLinesLost,   ///< R15: what a Flush changes is not told to old copies
+    OwnLinesLost,       ///< R15: nor what the home writes
+    VersionsUnwatched,  ///< R15: the home writes unseen and goes on to tell what has changed
+    VersionOfAck,       ///< R15: an acknowledgement counts as if the page had come with it
+    VersionOutlivesHome, ///< R15: a version of one home is told to the next
+    LinesAcrossGap,      ///< R15: lines are used by a copy that lacks others
 };
 
 /// What a thread wants.

@@ -33,6 +33,7 @@ private:
     void on_flush_ack(const ReleaseMessage &message);
     bool claims_home() const;
     void install_zeros(Contents contents);
+    void note_version(const ReleaseMessage &message);
     CloseOutcome close_copy(std::uint64_t interval);
     void learn(const ReleaseMessage &message);
 
@@ -46,6 +47,11 @@ private:
     void on_early(const ReleaseMessage &message);
     void look_at_kept();
     void guard_before_serving();
+    std::uint64_t refresh_twin();
+    void narrow(ReleaseMessage &answer, LinesSince lines) const;
+    void note_sent(const ReleaseMessage &answer);
+    void note_lines(std::uint64_t lines);
+    void forget_versions();
     void note_flush(const ReleaseMessage &message);
     bool should_move() const;
     bool give_up_twin();
@@ -64,6 +70,7 @@ private:
     void enter(Access access);
     void lower(Access access);
     void raise(Access access);
+    void drop_twin();
     void list();
     void note_lock(std::uint64_t lock);
     void set(ReleaseFlag flag) {

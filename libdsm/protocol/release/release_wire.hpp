@@ -1,8 +1,9 @@
 // Messages about release pages as bytes: one fixed little-endian record, and the diff of a Flush. The bytes of a Data
 // or Home are the carrier's matter.
 //
-//   0 kind   1 flags: contents (2 bits), may_put, is_last   2 from   4 origin   6 sends   8 epoch (4)
-//   12 serial (4)   16 page (8)   24 lock (8)   32 reason   33 part   34 number (8)   42 diff, to the end
+//   0 kind   1 flags: contents (2 bits), may_put, is_last   2 from   4 origin   6 sends, of lines: back   8 epoch (4)
+//   12 serial (4)   16 page (8)   24 lock, of lines: which (8)   32 reason   33 part   34 number (8)   42 diff, to the
+//   end
 #pragma once
 
 #include "libdsm/protocol/release/release_page.hpp"

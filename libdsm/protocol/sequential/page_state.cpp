@@ -72,6 +72,8 @@ const char *name_of(Contents contents) noexcept {
         return "zero";
     case Contents::Bytes:
         return "bytes";
+    case Contents::Lines:
+        return "lines";
     }
     return "?";
 }

@@ -33,6 +33,12 @@ const dsm::sync_test::NamedBug<ReleaseMutation> bugs[] = {
     {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
     {"update-forever", ReleaseMutation::UpdateForever},
     {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
+    {"flushed-lines-lost", ReleaseMutation::FlushedLinesLost},
+    {"own-lines-lost", ReleaseMutation::OwnLinesLost},
+    {"versions-unwatched", ReleaseMutation::VersionsUnwatched},
+    {"version-of-ack", ReleaseMutation::VersionOfAck},
+    {"version-outlives-home", ReleaseMutation::VersionOutlivesHome},
+    {"lines-across-gap", ReleaseMutation::LinesAcrossGap},
 };
 
 const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
@@ -71,6 +77,8 @@ const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
     {"returned", &ReleaseCounts::returned},
     {"updates_used", &ReleaseCounts::updates_used},
     {"updates_dropped", &ReleaseCounts::updates_dropped},
+    {"lines_sent", &ReleaseCounts::lines_sent},
+    {"lines_used", &ReleaseCounts::lines_used},
 };
 
 } // namespace

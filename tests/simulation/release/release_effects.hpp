@@ -49,12 +49,16 @@ public:
         if (message.kind == ReleaseMessageKind::Home) { count_move(message.reason); }
         packet.part = all_bytes(options);
         packet.put = push_way_;
-        if (message.contents == Contents::Bytes) { packet.body = entry_.has_twin ? entry_.twin : entry_.frame; }
+        if (message.contents >= Contents::Bytes) { packet.body = entry_.has_twin ? entry_.twin : entry_.frame; }
+        if (message.contents == Contents::Lines) {
+            packet.part = static_cast<ByteMask>(message.lines);
+            ++world_.counts.lines_sent;
+        }
         if (world_.trace) {
             world_.note(
                 node_, page_,
                 "  sends to " + std::to_string(to.value) + " " + text_of(message) +
-                    (message.contents == Contents::Bytes ? " bytes " + text_of(packet.body, options.page_bytes) : ""));
+                    (message.contents >= Contents::Bytes ? " bytes " + text_of(packet.body, options.page_bytes) : ""));
         }
         const bool has_body = message.kind == ReleaseMessageKind::Data && message.contents == Contents::Bytes;
         if (has_body && message.may_put && world_.chooses_put && world_.chooses_put()) {
@@ -110,17 +114,22 @@ public:
         ++world_.counts.claims;
         send(to, message);
     }
-    void apply(std::span<const std::byte> diff, bool has_twin) override {
+    std::uint64_t apply(std::span<const std::byte> diff, bool has_twin) override {
         if (has_twin != entry_.has_twin) { world_.fail("R5 twin and flag differ" + world_.where(node_, page_)); }
         apply_diff(diff, entry_.frame);
         if (has_twin) { apply_diff(diff, entry_.twin); }
+        std::uint64_t lines = 0; // A line is a byte here.
+        for (std::size_t i = 0; i + 1 < diff.size(); i += 2) { lines |= bit_of(std::to_integer<unsigned>(diff[i])); }
+        return lines;
     }
-    bool refresh_twin() override {
+    std::uint64_t refresh_twin() override {
         ++world_.counts.compared;
-        const bool differs =
-            !std::equal(entry_.frame.begin(), entry_.frame.begin() + world_.options().page_bytes, entry_.twin.begin());
+        std::uint64_t lines = 0;
+        for (unsigned i = 0; i < world_.options().page_bytes; ++i) {
+            if (entry_.frame[i] != entry_.twin[i]) { lines |= bit_of(i); }
+        }
         entry_.twin = entry_.frame;
-        return differs;
+        return lines;
     }
     void make_twin() override {
         if (entry_.has_twin) { world_.fail("R5 a second twin" + world_.where(node_, page_)); }
@@ -171,6 +180,10 @@ public:
         entry_.kept.push_back(*delivered);
     }
     void release_kept() override { releases = true; }
+    protocol::PageVersions &versions() override {
+        if (!is_home(entry_.state)) { world_.fail("R15 versions away from the home" + world_.where(node_, page_)); }
+        return entry_.versions;
+    }
 
     const Packet *delivered = nullptr; ///< what comes in this step
     bool releases = false;

@@ -1,4 +1,4 @@
-// The invariants R1 to R14 of release memory, over all nodes and what is under way.
+// The invariants R1 to R15 of release memory, over all nodes and what is under way.
 #include "tests/simulation/release/release_world.hpp"
 
 namespace dsm::release_test {
@@ -91,6 +91,34 @@ void ReleaseWorld::check_copy(unsigned node, unsigned page) {
             "R10 a flush of an interval that is published");
 }
 
+/// R15: what a copy lacks of the home's page, the home can tell. Not looked at while the copy's own writes, or bytes
+/// for it, are under way.
+void ReleaseWorld::check_versions(unsigned page) {
+    const NodePage *home = nullptr;
+    for (const Node &each : nodes) {
+        if (is_home(each.pages[page].state)) { home = &each.pages[page]; }
+    }
+    if (home == nullptr || home->state.version == 0) { return; }
+    const bool is_watched = home->has_twin || home->state.access != Access::Write;
+    if (!is_watched) { return fail("R15 the home of page " + std::to_string(page) + " writes what it does not tell"); }
+    const Bytes &sent = home->has_twin ? home->twin : home->frame;
+    for (unsigned node = 0; node < options_->nodes; ++node) {
+        const NodePage &copy = at(node, page);
+        const ReleasePageState &state = copy.state;
+        const bool is_under_way = has(state, ReleaseFlag::Fetching) || has(state, ReleaseFlag::Flushing);
+        const bool has_bytes = has(state, ReleaseFlag::Valid) || has(state, ReleaseFlag::Twin);
+        if (is_home(state) || is_under_way || !has_bytes || state.version == 0) { continue; }
+        if (state.epoch != home->state.epoch) { continue; }
+        const protocol::LinesSince lacks = protocol::changed_since(home->versions, state.version);
+        const Bytes &bytes = copy.has_twin ? copy.twin : copy.frame;
+        for (unsigned i = 0; lacks.since != 0 && i < options_->page_bytes; ++i) {
+            const bool is_right =
+                (lacks.lines >> i & 1U) != 0 || has(home->state, ReleaseFlag::Zero) || bytes[i] == sent[i];
+            if (!is_right) { fail("R15 a copy lacks what its home will not tell" + where(node, page)); }
+        }
+    }
+}
+
 void ReleaseWorld::check_node(unsigned node) {
     const Node &self = nodes[node];
     unsigned stale = 0;
@@ -104,6 +132,7 @@ void ReleaseWorld::check_node(unsigned node) {
 void ReleaseWorld::check_page(unsigned page) {
     check_home(page);
     for (unsigned node = 0; node < options_->nodes; ++node) { check_copy(node, page); }
+    check_versions(page);
     // R3, R4: what is under way belongs to what nodes know of.
     std::array<unsigned, nodes_max> fetches{};
     for_each_message(page, [&](const Packet &packet, const ReleaseMessage &message) {

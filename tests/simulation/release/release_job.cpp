@@ -377,6 +377,8 @@ ReleaseCounts ReleaseJob::run() {
     counts_.returned = seen.returned;
     counts_.updates_used = seen.updates_used;
     counts_.updates_dropped = seen.updates_dropped;
+    counts_.lines_sent = seen.lines_sent;
+    counts_.lines_used = seen.lines_used;
     return counts_;
 }
 

@@ -182,7 +182,7 @@ void ReleaseWorld::deliver_page(unsigned node, Packet packet) {
         return;
     }
     if (message->kind == ReleaseMessageKind::Home) { patch_home(node, page, packet); }
-    const bool has_bytes = message->contents == Contents::Bytes && (packet.put == Put::No || packet.put == Put::Pull);
+    const bool has_bytes = message->contents >= Contents::Bytes && (packet.put == Put::No || packet.put == Put::Pull);
     if (packet.put == Put::Pull) {
         const NodePage &source = at(packet.from, page);
         packet.body = source.has_twin ? source.twin : source.left;
@@ -192,7 +192,8 @@ void ReleaseWorld::deliver_page(unsigned node, Packet packet) {
     if (message->kind == ReleaseMessageKind::Update) {
         ++(how == Install::Nothing ? counts.updates_dropped : counts.updates_used);
     }
-    if (message->kind == ReleaseMessageKind::Data && has_bytes) {
+    counts.lines_used += message->contents == Contents::Lines && how != Install::Nothing;
+    if (message->kind == ReleaseMessageKind::Data && message->contents == Contents::Bytes && has_bytes) {
         entry.arrived |= packet.part;
         if (entry.arrived != all_bytes(*options_)) { return note(node, page, "gets a part of the bytes"); }
         entry.arrived = 0;

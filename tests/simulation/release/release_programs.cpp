@@ -187,6 +187,8 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
         world.limits.push_gap_max = static_cast<std::uint8_t>(choice.between(1, 6));
         world.limits.push_trial = static_cast<std::uint8_t>(choice.between(2, 12));
     }
+    // A copy that is a few versions old is sent what it lacks.
+    if (choice.one_in(2)) { world.limits.lines_max = static_cast<std::uint8_t>(choice.between(1, world.page_bytes)); }
     options.alternates = choice.one_in(4);
     options.threads_per_node = choice.between(1, 3);
     options.locks = choice.one_in(4) ? 0 : choice.between(1, locks_max);

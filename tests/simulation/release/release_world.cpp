@@ -37,6 +37,9 @@ std::string text_of(const ReleaseMessage &message) {
     text += " of page " + std::to_string(message.page.value) + " from " + std::to_string(message.from.value) +
             " origin " + std::to_string(message.origin.value) + " epoch " + std::to_string(message.epoch);
     if (message.serial != 0) { text += " serial " + std::to_string(message.serial); }
+    if (message.contents == Contents::Lines) {
+        text += " lines " + std::to_string(message.lines) + " back " + std::to_string(message.back);
+    }
     if (message.number != 0) { text += " interval " + std::to_string(message.number); }
     if (message.kind == ReleaseMessageKind::Home) { text += name_of(message.reason); }
     for (std::size_t i = 0; i + 1 < message.diff.size(); i += 2) {

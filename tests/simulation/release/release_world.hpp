@@ -1,7 +1,7 @@
 // Nodes and pages of release-consistent memory around the shipped state machine, without time, threads or a network's
 // order: intervals, notices and vector times of nodes, and every message under way as bytes.
 //
-// A ReleaseWorld runs one event at a time and checks the invariants R1 to R14 on the page concerned after each. The
+// A ReleaseWorld runs one event at a time and checks the invariants R1 to R15 on the page concerned after each. The
 // simulator and the explorer choose the events, and build locks, barriers and flags on send().
 #pragma once
 
@@ -78,6 +78,7 @@ struct Packet {
 /// What one node has of one page.
 struct NodePage {
     ReleasePageState state;
+    protocol::PageVersions versions;
     Bytes frame;
     Bytes twin;
     Bytes left; ///< what the twin's memory holds without a twin
@@ -88,6 +89,8 @@ struct NodePage {
     unsigned pins;    ///< as the caller counts them
     std::vector<Packet> kept;
 };
+
+inline bool keeps_versions(const NodePage &page) { return is_home(page.state) && page.state.version != 0; }
 
 /// A synchronisation that has arrived and of which the notices are being applied.
 struct Intake {
@@ -120,7 +123,8 @@ struct Node {
 struct WorldCounts {
     std::array<std::uint64_t, 7> messages; ///< by kind
     std::uint64_t passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, claims, notices, compared,
-        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned, updates_used, updates_dropped;
+        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned, updates_used, updates_dropped,
+        lines_sent, lines_used;
 };
 
 class ReleaseWorld {
@@ -205,6 +209,7 @@ private:
     void check_page(unsigned page);
     void check_home(unsigned page);
     void check_copy(unsigned node, unsigned page);
+    void check_versions(unsigned page);
     void check_node(unsigned node);
 
     std::shared_ptr<const WorldOptions> options_;

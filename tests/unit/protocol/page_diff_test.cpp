@@ -231,6 +231,38 @@ TEST(PageDiff, TwinThatIsNotRefreshedIsNotTouched) {
     EXPECT_EQ(twin, base);
 }
 
+TEST(PageDiff, LinesAreThoseOfItsBytes) {
+    Random random(8);
+    for (unsigned round = 0; round < 400; ++round) {
+        const Page base = random_page(random);
+        Page frame = base;
+        change(frame, random, 1 + random.below(60));
+        std::uint64_t lines = 0;
+        for (std::size_t i = 0; i < page_bytes; ++i) {
+            if (frame[i] != base[i]) { lines |= std::uint64_t{1} << (i / line_bytes); }
+        }
+        const Bytes diff = diff_of(frame, base);
+        ASSERT_EQ(lines_in(diff), lines);
+        ASSERT_EQ(lines_of(bytes_in(diff)), lines);
+        for (Compare how : all_ways()) {
+            Page twin = base;
+            ASSERT_EQ(refresh(twin.data(), frame.data(), how), lines);
+            ASSERT_EQ(twin, frame);
+            ASSERT_EQ(refresh(twin.data(), frame.data(), how), 0U);
+        }
+        Page gathered;
+        std::size_t at = 0;
+        const std::size_t bytes = gather_lines(lines, frame.data(), gathered.data());
+        for (std::size_t line = 0; line < lines_per_page; ++line) {
+            if ((lines >> line & 1U) == 0) { continue; }
+            ASSERT_TRUE(std::equal(&gathered[at], &gathered[at] + line_bytes, &frame[line * line_bytes]));
+            at += line_bytes;
+        }
+        ASSERT_EQ(at, bytes);
+    }
+    EXPECT_EQ(lines_in(bytes_from({0xff, 0xff, 0, 0})), 0U) << "malformed";
+}
+
 TEST(PageDiff, DoneSaysWhetherAnotherPartComes) {
     Page frame;
     Page twin;

@@ -28,10 +28,13 @@ public:
         return differs ? 1 : 0;
     }
     void claim(NodeId, const ReleaseMessage &) override { words += "claim "; }
-    void apply(std::span<const std::byte>, bool) override { words += "apply "; }
-    bool refresh_twin() override {
+    std::uint64_t apply(std::span<const std::byte>, bool) override {
+        words += "apply ";
+        return 1;
+    }
+    std::uint64_t refresh_twin() override {
         words += "compare ";
-        return differs;
+        return differs ? 1 : 0;
     }
     void make_twin() override { words += "twin "; }
     void drop_twin() override {}
@@ -44,6 +47,8 @@ public:
     void update_done() override {}
     void keep(const ReleaseMessage &) override {}
     void release_kept() override {}
+    PageVersions &versions() override { return versions_; }
+    PageVersions versions_{};
 };
 
 class ReleaseOrder : public testing::Test {
