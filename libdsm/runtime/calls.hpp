@@ -46,9 +46,10 @@ enum class CallKind : std::uint8_t {
     SpanFound = 30,
     CollectiveGathered = 31,
     CollectiveGranted = 32,
-    Fence = 33,
+    ReleaseFence = 33,
+    AcquireFence = 34,
 };
-constexpr std::size_t call_kind_count = 34;
+constexpr std::size_t call_kind_count = 35;
 constexpr std::size_t call_bytes_max = 96;
 
 /// Who asked; given back with the answer.

@@ -17,6 +17,7 @@
 #include "libdsm/runtime/wire.hpp"
 #include "libdsm/transport/transport.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <functional>
@@ -125,7 +126,10 @@ public:
     /// Whether this thread is the driver: inside a handler or inside the transport.
     bool driving() const;
     Statistics &statistics() { return statistics_; }
-    std::size_t record_bytes_max(Rank to) const { return transport_.record_bytes_max(to); }
+    /// Of a record to the rank, whoever sends it.
+    std::size_t record_bytes_max(Rank to) const {
+        return std::min(transport_.record_bytes_max(to), sizeof(OutboxItem::bytes));
+    }
     transport::Transport &transport() { return transport_; }
     /// When a record of a rank was last seen.
     Nanoseconds last_heard(Rank rank) const {

@@ -12,17 +12,29 @@ constexpr Rank keeper{0};
 
 } // namespace
 
-Fences::Fences(Node &node, Calls &calls) : node_(node), calls_(calls) { calls_.handle(CallKind::Fence, *this); }
+Fences::Fences(Node &node, Calls &calls) : node_(node), calls_(calls) {
+    calls_.handle(CallKind::ReleaseFence, *this);
+    calls_.handle(CallKind::AcquireFence, *this);
+}
 
-void Fences::pass() {
+bool Fences::is_at_keeper() const { return node_.topology->node_of(keeper) == node_.topology->self_node(); }
+
+void Fences::release() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (node_.releases == nullptr) { return; } // One node: the same memory.
-    if (node_.topology->node_of(keeper) == node_.topology->self_node()) {
+    if (is_at_keeper()) {
         node_.releases->release();
     } else {
-        static_cast<void>(calls_.call<int>(keeper, CallKind::Fence, 0));
+        static_cast<void>(calls_.call<int>(keeper, CallKind::ReleaseFence, 0));
     }
-    acquired(node_);
+}
+
+void Fences::acquire() {
+    if (node_.releases != nullptr) {
+        if (!is_at_keeper()) { static_cast<void>(calls_.call<int>(keeper, CallKind::AcquireFence, 0)); }
+        acquired(node_);
+    }
+    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 void Fences::on_call(CallKind, CallToken token, std::span<const std::byte>) { calls_.answer(token, 0); }

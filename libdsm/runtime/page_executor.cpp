@@ -89,7 +89,7 @@ void PageExecutor::send_bytes(NodeId to, Rank agent, std::span<const std::byte> 
         break;
     }
     // The last part goes with the reply itself, the others before it in pieces of what MPI takes at once.
-    const std::size_t record_max = std::min(engine.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    const std::size_t record_max = engine.record_bytes_max(agent);
     const std::size_t tail = std::min(bytes.size(), record_max - sizeof head - wire.size());
     const std::size_t piece_max = record_max - sizeof(PieceRecordHead);
     const std::size_t tail_offset = bytes.size() - tail;

@@ -112,7 +112,7 @@ std::uint64_t ReleaseExecutor::published() const {
 /// become newer at most.
 bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
-    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
     if (pages_.engine_.is_crowded()) { return false; }
     ReleaseRecordHead whole = head();
     if (pages_.node_.bulk.to(to) == BulkWay::Direct) {
@@ -154,7 +154,7 @@ bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
 
 void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
     if (send_packed(agent, message)) { return; }
-    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
     const std::size_t kept_free = message.reason == protocol::HomeReason::Lock ? notices_room : 0;
     const std::size_t part_max = record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes - kept_free;
     for (std::size_t offset = 0; offset < page_bytes; offset += part_max) {
@@ -166,7 +166,7 @@ void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
 
 unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool refresh) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
-    const std::size_t record_max = std::min(pages_.engine_.record_bytes_max(agent), sizeof(OutboxItem::bytes));
+    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
     std::byte diff[page_bytes + protocol::page_diff_part_bytes_min + sizeof(RaceCheck::Time)];
     const std::size_t time_bytes = pages_.races_ ? pages_.races_->time_bytes() : 0;
     const std::size_t room =

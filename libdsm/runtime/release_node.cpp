@@ -144,9 +144,14 @@ void ReleaseNode::finish() {
 // ---- Records that release
 
 bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) {
-    if (order_of(head) == RecordOrder::None || !is_in_use()) { return false; }
+    const RecordOrder order = order_of(head);
+    if (order == RecordOrder::None || !is_in_use()) { return false; }
     if (node_.topology->node_of(to) == self_node()) { return false; } // The same frames.
     const Record record{to, head, body};
+    if (order == RecordOrder::Informs) {
+        post_enveloped(record);
+        return true;
+    }
     protocol::IntervalTicket ticket{};
     const auto start = begin_release(&record, ticket);
     if (start == protocol::CloseStart::Nothing) {
@@ -167,6 +172,7 @@ void ReleaseNode::post_due() {
     ReleaseShared &shared = tables_.shared();
     HeldRecord record;
     while (true) {
+        engine_.make_room(); // There may be as many as the job has ranks.
         bool is_due = false;
         {
             const std::lock_guard locked(shared.lock);
@@ -214,7 +220,7 @@ void ReleaseNode::note_arrival(const Record &record) {
 /// Under the lock.
 void ReleaseNode::encode_envelope(NodeId to, const Record &record) {
     std::byte bytes[sizeof(OutboxItem::bytes)];
-    const std::size_t record_max = std::min(engine_.record_bytes_max(record.to), sizeof bytes);
+    const std::size_t record_max = engine_.record_bytes_max(record.to);
     const std::size_t inner_bytes = record.head.size() + record.body.size();
     DSM_CHECK(sizeof(CarriedHead) + protocol::envelope_part_bytes_min + inner_bytes <= record_max,
               "E12 a record that orders memory leaves room for notices", inner_bytes);

@@ -23,10 +23,10 @@ using sync::LockMessageKind;
 constexpr std::array lock_kinds = {LockMessageKind::Token, LockMessageKind::TryGrant, LockMessageKind::Return};
 constexpr std::array barrier_kinds = {BarrierMessageKind::TreeArrive, BarrierMessageKind::TreeDepart,
                                       BarrierMessageKind::CountedArrive, BarrierMessageKind::CountedDepart};
-/// And the answers to them.
+/// And the answers to them. A fence that acquires is not among them: its answer tells what rank 0's node knows.
 constexpr std::array call_kinds = {
     CallKind::AtomicOperate,      CallKind::AtomicWait,         CallKind::AtomicNotify,      CallKind::AtomicWake,
-    CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted, CallKind::Fence};
+    CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted, CallKind::ReleaseFence};
 
 /// Kinds of different families have different numbers.
 bool releases_sync(std::byte kind) noexcept { return is_among(lock_kinds, kind) || is_among(barrier_kinds, kind); }
@@ -40,7 +40,9 @@ RecordOrder order_of(std::span<const std::byte> head) noexcept {
     case Service::Sync:
         return order(releases_sync(head[1]));
     case Service::Call:
+        return order(is_among(call_kinds, head[1]));
     case Service::Answer:
+        if (static_cast<CallKind>(head[1]) == CallKind::AcquireFence) { return RecordOrder::Informs; }
         return order(is_among(call_kinds, head[1]));
     case Service::HomeSync:
     case Service::Names:

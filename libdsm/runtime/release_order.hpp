@@ -11,6 +11,7 @@ namespace dsm::rt {
 
 enum class RecordOrder : std::uint8_t {
     None,     ///< it goes as it is
+    Informs,  ///< it brings the notices of what others were told to have released
     Releases, ///< it follows all writes of the node, and brings their notices
 };
 

@@ -10,47 +10,10 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
-#include <sys/mman.h>
 
 namespace dsm::rt {
 
 using protocol::ReleaseMessageKind;
-
-// ---- Kept records
-
-KeptRecords::KeptRecords() {
-    void *memory = ::mmap(nullptr, (kept_max + 1) * sizeof(Kept), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    DSM_CHECK(memory != MAP_FAILED, "memory for records that come early", kept_max * sizeof(Kept));
-    kept_ = static_cast<Kept *>(memory);
-}
-
-KeptRecords::~KeptRecords() { ::munmap(kept_, (kept_max + 1) * sizeof(Kept)); }
-
-void KeptRecords::keep(PageId page, std::span<const std::byte> record) {
-    DSM_CHECK(count_ < kept_max && record.size() <= sizeof kept_->record, "P10 there is a place for an early record",
-              page.value);
-    Kept &kept = kept_[++count_];
-    kept.page = page.value;
-    kept.bytes = record.size();
-    std::memcpy(kept.record, record.data(), record.size());
-}
-
-std::size_t KeptRecords::count_of(PageId page) const {
-    std::size_t count = 0;
-    for_each(page, [&](std::span<const std::byte>) { ++count; });
-    return count;
-}
-
-/// Place 0 holds what was taken last. The others keep their order; there are few.
-std::span<const std::byte> KeptRecords::take(PageId page) {
-    std::size_t at = 1;
-    while (kept_[at].page != page.value) { ++at; }
-    std::memcpy(&kept_[0], &kept_[at], sizeof(Kept));
-    std::memmove(&kept_[at], &kept_[at + 1], (count_ - at) * sizeof(Kept));
-    --count_;
-    return {kept_[0].record, kept_[0].bytes};
-}
 
 // ---- This node's events
 

@@ -6,6 +6,7 @@
 #include "libdsm/protocol/release/release_protocol.hpp"
 #include "libdsm/runtime/coherence.hpp"
 #include "libdsm/runtime/history.hpp"
+#include "libdsm/runtime/kept_records.hpp"
 #include "libdsm/runtime/race_check.hpp"
 #include "libdsm/runtime/release_records.hpp"
 #include "libdsm/runtime/release_tables.hpp"
@@ -25,36 +26,6 @@ public:
     virtual void copy_time(std::span<protocol::Interval> time) const = 0;
     /// Sends a record with what this node knows of others' writes, which is known there before it is handled.
     virtual void post_with_notices(Rank to, std::span<const std::byte> head, std::span<const std::byte> body) = 0;
-};
-
-/// Records that came before the Home or FlushAck that they must wait for. Driver only; memory is touched as it is used.
-class KeptRecords {
-public:
-    KeptRecords();
-    ~KeptRecords();
-    KeptRecords(const KeptRecords &) = delete;
-    KeptRecords &operator=(const KeptRecords &) = delete;
-    void keep(PageId page, std::span<const std::byte> record);
-    std::size_t count_of(PageId page) const;
-    /// Takes the page's oldest, of which there is one. Valid until the next call of this.
-    std::span<const std::byte> take(PageId page);
-
-    /// Calls visit(record) for each of the page's, in the order of their coming.
-    template <class Visit> void for_each(PageId page, Visit visit) const {
-        for (std::size_t at = 1; at <= count_; ++at) {
-            if (kept_[at].page == page.value) { visit(std::span<const std::byte>(kept_[at].record, kept_[at].bytes)); }
-        }
-    }
-
-private:
-    struct Kept {
-        std::uint64_t page;
-        std::uint64_t bytes;
-        std::byte record[outbox_slot_bytes - 16];
-    };
-    static constexpr std::size_t kept_max = 4096;
-    Kept *kept_;
-    std::size_t count_ = 0;
 };
 
 class ReleaseExecutor;

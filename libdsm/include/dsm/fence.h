@@ -30,8 +30,8 @@ DSM_API int dsm_release(const void *address, size_t bytes);
 
 /**
  * Reads that follow see what was written before any dsm_release() that has returned by now. Any thread; blocks for a
- * round trip to rank 0, and before that for the writes of this node, since the question releases as well. With a range:
- * at least reads of that range; today all of them.
+ * round trip to rank 0, and for pages that are fetched anew. With a range: at least reads of that range; today all of
+ * them.
  * @return 0; EPERM; EINVAL.
  */
 DSM_API int dsm_acquire(const void *address, size_t bytes);

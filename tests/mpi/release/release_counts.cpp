@@ -169,6 +169,20 @@ void count_counter(bool is_in_page_of_lock) {
     });
 }
 
+/// An acquire releases nothing: what its node has written stays here.
+void count_acquire(Page *memory) {
+    dsm_barrier_all();
+    if (is(1)) { memory[0][2] = 8; } // Its own page, of which rank 0 has a copy.
+    if (is(0)) { memory[1][2] = 9; } // A copy.
+    const auto acquire_at = [](int rank) {
+        return Measurement::of([rank] {
+            if (is(rank)) { DSM_REQUIRE_EQUAL(dsm_acquire(nullptr, 0), 0); }
+        });
+    };
+    report("acquire, where rank 0 has written", acquire_at(1), 1, {2, 2, 0, 0, 0, any});
+    report("acquire at rank 0, which has written", acquire_at(0), 1, {0, 0, 0, 0, 0, any});
+}
+
 /// Pages whose home is rank 1; what rank 0 does with them. It keeps the fences, so its release asks nobody.
 void count_single_steps() {
     Page *memory = release_pages(pages, 1);
@@ -194,8 +208,10 @@ void count_single_steps() {
         if (is(0)) { DSM_REQUIRE_EQUAL(dsm_release(nullptr, 0), 0); }
     });
     report("flush it", costs, pages, {2, 2, 0, 0, 1, any});
+    count_acquire(memory);
     dsm_barrier_all();
     for (std::size_t page = 0; page < pages; ++page) { DSM_REQUIRE_EQUAL(memory[page][1], 6); }
+    DSM_REQUIRE(memory[0][2] == 8 && memory[1][2] == 9);
 }
 
 } // namespace
