@@ -28,6 +28,7 @@ simulators=(dsm_simulate dsm_simulate_sync dsm_simulate_home dsm_simulate_drop d
     dsm_simulate_release)
 needed=(dsm_explore dsm_explore_release "${simulators[@]}")
 [ "$size" = bugs ] || needed+=(dsm_litmus)
+[ "$size" != full ] || needed+=(mpi_litmus)
 for program in "${needed[@]}"; do
     if [ ! -x "$programs/$program" ]; then
         cmake --preset release
@@ -65,6 +66,12 @@ seeds_of() {
     if [ "$good" -ne 0 ]; then tail -n 40 "$logs/$program".?; fi
     echo "$program: $seeds seeds"
     return "$good"
+}
+
+# under_mpirun ARGUMENTS...: litmus tests on four real nodes, with $fault.
+under_mpirun() {
+    DSM_RANKS_PER_NODE=1 DSM_FAULT=$fault timeout 1800 \
+        mpirun --oversubscribe --bind-to none -n 4 "$programs/mpi_litmus" "$@" | tail -n 1
 }
 
 # Planted bugs: where each is looked for, with options enough to find it in a job as small as can be. A dash: it takes
@@ -167,6 +174,9 @@ if [ "$size" != bugs ]; then
         part "litmus of release memory, step by step" \
             "$programs/dsm_litmus" explore "${release[@]}" --threads-max 3 --fine
         part "litmus in release memory, explored" "$programs/dsm_litmus" explore --memory release
+        for fault in mprotect userfaultfd; do
+            part "litmus under mpirun, $fault" under_mpirun --iterations 1000
+        done
     fi
     part "litmus of release memory, simulated" "$programs/dsm_litmus" simulate "${release[@]}" --seeds $((seeds / 10))
     for simulator in "${simulators[@]}"; do part "$simulator" seeds_of "$simulator"; done

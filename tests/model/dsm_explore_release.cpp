@@ -7,6 +7,7 @@
 //                       [--expect-failure 1]
 #include "libdsm/base/check.hpp"
 #include "tests/model/release_model.hpp"
+#include "tests/simulation/release/release_bugs.hpp"
 
 #include <atomic>
 #include <charconv>
@@ -17,46 +18,10 @@
 #include <unistd.h>
 
 using namespace dsm::model;
-using dsm::protocol::ReleaseMutation;
 
 namespace {
 
 using Number = unsigned long long;
-
-struct NamedBug {
-    const char *name;
-    ReleaseMutation mutation;
-};
-constexpr NamedBug bugs[] = {
-    {"fetch-during-flush", ReleaseMutation::FetchDuringFlush},
-    {"flush-keeps-fetch", ReleaseMutation::FlushKeepsFetch},
-    {"notice-keeps-fetch", ReleaseMutation::NoticeKeepsFetch},
-    {"notice-drops-twin", ReleaseMutation::NoticeDropsTwin},
-    {"serve-unprotected", ReleaseMutation::ServeUnprotected},
-    {"serve-clears-written", ReleaseMutation::ServeClearsWritten},
-    {"home-reader-forgotten", ReleaseMutation::ReaderForgotten},
-    {"home-write-unnoticed", ReleaseMutation::HomeWriteUnnoticed},
-    {"merge-overwrites", ReleaseMutation::MergeOverwrites},
-    {"twin-not-renewed", ReleaseMutation::TwinNotRenewed},
-    {"flush-forgotten", ReleaseMutation::FlushForgotten},
-    {"hint-goes-back", ReleaseMutation::HintGoesBack},
-    {"early-fetch-lost", ReleaseMutation::EarlyFetchLost},
-    {"stale-is-done", ReleaseMutation::StaleIsDone},
-    {"serve-forgets-writes", ReleaseMutation::ServeForgetsWrites},
-    {"home-during-fetch", ReleaseMutation::HomeDuringFetch},
-    {"home-during-flush", ReleaseMutation::HomeDuringFlush},
-    {"parts-count-twice", ReleaseMutation::PartsCountTwice},
-    {"update-goes-back", ReleaseMutation::UpdateGoesBack},
-    {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
-    {"update-forever", ReleaseMutation::UpdateForever},
-    {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
-    {"flushed-lines-lost", ReleaseMutation::FlushedLinesLost},
-    {"own-lines-lost", ReleaseMutation::OwnLinesLost},
-    {"versions-unwatched", ReleaseMutation::VersionsUnwatched},
-    {"version-of-ack", ReleaseMutation::VersionOfAck},
-    {"version-outlives-home", ReleaseMutation::VersionOutlivesHome},
-    {"lines-across-gap", ReleaseMutation::LinesAcrossGap},
-};
 
 struct Options {
     ReleaseJobOptions job;
@@ -67,7 +32,7 @@ struct Options {
 bool set(Options &options, const std::string &name, const std::string &value) {
     unsigned number = 0;
     if (name == "--bug") {
-        for (const NamedBug &bug : bugs) {
+        for (const auto &bug : dsm::release_test::release_bugs) {
             if (value != bug.name) { continue; }
             options.job.world.mutation = bug.mutation;
             return true;
@@ -182,7 +147,7 @@ constexpr const char *short_jobs[] = {
     "--nodes 2 --accesses 4 --passes 3 --hints 1 --evictions 1 --puts 1 --move 0 --bind 0",
     // Homes send unasked.
     "--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --lines 2 --move 0 --bind 0 --liveness 1",
-    "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 2 --bind 0 --evictions 1 --refresh 0 --liveness 1",
+    "--nodes 2 --accesses 3 --passes 3 --hot 0 --push 0 --move 2 --bind 0 --evictions 1 --refresh 0 --liveness 1",
     "--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --lines 1 --move 1 --bind 0 --refresh 0 --liveness 1",
     "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 1 --move 0 --bind 1 --hints 1 --liveness 1",
     // Old copies are sent the lines that they lack.
@@ -197,6 +162,7 @@ constexpr const char *short_jobs[] = {
 };
 /// Besides those: the sizes of the proof.
 constexpr const char *full_jobs[] = {
+    "--nodes 2 --accesses 4 --passes 3 --hot 0 --push 0 --move 2 --bind 0 --evictions 1 --refresh 0 --liveness 1",
     "--nodes 2 --accesses 6 --passes 4 --move 2 --bind 1 --hot 2 --refresh 1 --evictions 1",
     "--nodes 2 --accesses 4 --passes 3 --first-touch 1 --evictions 1 --hints 1 --move 1 --hot 1",
     "--nodes 3 --accesses 3 --passes 4 --hints 1 --puts 1 --move 0 --bind 1",

@@ -2,6 +2,7 @@
 // The command line is in tests/simulation/simulator.hpp.
 //
 // A failing seed is printed; `--seed S --trace` with the same other options shows all of it again.
+#include "tests/simulation/release/release_bugs.hpp"
 #include "tests/simulation/release/release_programs.hpp"
 #include "tests/simulation/simulator.hpp"
 
@@ -9,37 +10,6 @@ using namespace dsm::release_test;
 using dsm::protocol::ReleaseMutation;
 
 namespace {
-
-const dsm::sync_test::NamedBug<ReleaseMutation> bugs[] = {
-    {"fetch-during-flush", ReleaseMutation::FetchDuringFlush},
-    {"flush-keeps-fetch", ReleaseMutation::FlushKeepsFetch},
-    {"notice-keeps-fetch", ReleaseMutation::NoticeKeepsFetch},
-    {"notice-drops-twin", ReleaseMutation::NoticeDropsTwin},
-    {"serve-unprotected", ReleaseMutation::ServeUnprotected},
-    {"serve-clears-written", ReleaseMutation::ServeClearsWritten},
-    {"home-reader-forgotten", ReleaseMutation::ReaderForgotten},
-    {"home-write-unnoticed", ReleaseMutation::HomeWriteUnnoticed},
-    {"merge-overwrites", ReleaseMutation::MergeOverwrites},
-    {"twin-not-renewed", ReleaseMutation::TwinNotRenewed},
-    {"flush-forgotten", ReleaseMutation::FlushForgotten},
-    {"hint-goes-back", ReleaseMutation::HintGoesBack},
-    {"early-fetch-lost", ReleaseMutation::EarlyFetchLost},
-    {"stale-is-done", ReleaseMutation::StaleIsDone},
-    {"serve-forgets-writes", ReleaseMutation::ServeForgetsWrites},
-    {"home-during-fetch", ReleaseMutation::HomeDuringFetch},
-    {"home-during-flush", ReleaseMutation::HomeDuringFlush},
-    {"parts-count-twice", ReleaseMutation::PartsCountTwice},
-    {"update-goes-back", ReleaseMutation::UpdateGoesBack},
-    {"update-under-writes", ReleaseMutation::UpdateUnderWrites},
-    {"update-forever", ReleaseMutation::UpdateForever},
-    {"push-forgets-reader", ReleaseMutation::PushForgetsReader},
-    {"flushed-lines-lost", ReleaseMutation::FlushedLinesLost},
-    {"own-lines-lost", ReleaseMutation::OwnLinesLost},
-    {"versions-unwatched", ReleaseMutation::VersionsUnwatched},
-    {"version-of-ack", ReleaseMutation::VersionOfAck},
-    {"version-outlives-home", ReleaseMutation::VersionOutlivesHome},
-    {"lines-across-gap", ReleaseMutation::LinesAcrossGap},
-};
 
 const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
     {"steps", &ReleaseCounts::steps},
@@ -85,6 +55,6 @@ const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
 
 int main(int argc, char **argv) {
     return dsm::sync_test::simulate(dsm::sync_test::make_simulator<ReleaseMutation, ReleaseCounts>(
-                                        "dsm_simulate_release", bugs, counts, run_release_seed),
+                                        "dsm_simulate_release", release_bugs, counts, run_release_seed),
                                     argc, argv);
 }
