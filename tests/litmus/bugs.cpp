@@ -32,9 +32,8 @@ struct Bug {
     bool is_mixed = false; ///< no manner alone shows it: random runs find it, which mix them
 };
 
-constexpr Bug release_bug(const char *name, ReleaseMutation mutation, bool is_fine = false, bool is_rare = false,
-                          bool is_invisible = false) {
-    return {name, Mutation::None, LockMutation::None, 0, false, is_invisible, mutation, is_fine, is_rare};
+constexpr Bug release_bug(const char *name, ReleaseMutation mutation, bool is_fine = false, bool is_rare = false) {
+    return {name, Mutation::None, LockMutation::None, 0, false, false, mutation, is_fine, is_rare};
 }
 constexpr Bug mixed_bug(const char *name, ReleaseMutation mutation) {
     Bug bug = release_bug(name, mutation);
@@ -74,7 +73,7 @@ constexpr Bug bugs[] = {
     release_bug("merge-overwrites", ReleaseMutation::MergeOverwrites),
     release_bug("twin-not-renewed", ReleaseMutation::TwinNotRenewed),
     release_bug("flush-forgotten", ReleaseMutation::FlushForgotten),
-    release_bug("hint-goes-back", ReleaseMutation::HintGoesBack, false, false, true),
+    release_bug("hint-goes-back", ReleaseMutation::HintGoesBack),
     release_bug("early-fetch-lost", ReleaseMutation::EarlyFetchLost),
     release_bug("stale-is-done", ReleaseMutation::StaleIsDone),
     release_bug("serve-forgets-writes", ReleaseMutation::ServeForgetsWrites),
