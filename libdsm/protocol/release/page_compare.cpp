@@ -111,6 +111,33 @@ find_changed_avx2(const std::byte *now, const std::byte *old, std::size_t lines,
     }
     return lines;
 }
+
+DSM_READS_RACING_BYTES __attribute__((target("avx512bw"))) std::size_t
+find_changed_avx512(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found) {
+    for (std::size_t line = 0; line < lines; ++line, now += line_bytes, old += line_bytes) {
+        __m512i read = _mm512_loadu_si512(now);
+        asm volatile("" : "+v"(read));
+        const std::uint64_t mask = _mm512_cmpneq_epi8_mask(read, _mm512_loadu_si512(old));
+        if (mask == 0) { continue; }
+        found.mask = mask;
+        _mm512_storeu_si512(found.bytes.data(), read);
+        return line;
+    }
+    return lines;
+}
+
+DSM_READS_RACING_BYTES __attribute__((target("avx512bw"))) std::uint64_t refresh_avx512(std::byte *twin,
+                                                                                        const std::byte *frame) {
+    std::uint64_t lines = 0;
+    for (std::size_t line = 0; line < lines_per_page; ++line, frame += line_bytes, twin += line_bytes) {
+        __m512i read = _mm512_loadu_si512(frame);
+        asm volatile("" : "+v"(read));
+        if (_mm512_cmpneq_epi8_mask(read, _mm512_loadu_si512(twin)) == 0) { continue; }
+        lines |= std::uint64_t{1} << line;
+        _mm512_storeu_si512(twin, read);
+    }
+    return lines;
+}
 #endif
 
 } // namespace
@@ -118,20 +145,28 @@ find_changed_avx2(const std::byte *now, const std::byte *old, std::size_t lines,
 std::size_t find_changed(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found,
                          [[maybe_unused]] Compare how) noexcept {
 #if defined(__x86_64__)
+    if (how == Compare::Avx512) { return find_changed_avx512(now, old, lines, found); }
     if (how == Compare::Avx2) { return find_changed_avx2(now, old, lines, found); }
 #endif
     return find_changed_words(now, old, lines, found);
 }
 
-Compare best_compare() noexcept {
+bool can_compare(Compare how) noexcept {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) { return Compare::Avx2; }
+    if (how == Compare::Avx512) { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2"); }
+    if (how == Compare::Avx2) { return __builtin_cpu_supports("avx2"); }
 #endif
-    return Compare::Words;
+    return how == Compare::Words;
+}
+
+Compare best_compare() noexcept {
+    if (can_compare(Compare::Avx512)) { return Compare::Avx512; }
+    return can_compare(Compare::Avx2) ? Compare::Avx2 : Compare::Words;
 }
 
 std::uint64_t refresh(std::byte *twin, const std::byte *frame, [[maybe_unused]] Compare how) noexcept {
 #if defined(__x86_64__)
+    if (how == Compare::Avx512) { return refresh_avx512(twin, frame); }
     if (how == Compare::Avx2) { return refresh_avx2(twin, frame); }
 #endif
     return refresh_words(twin, frame);

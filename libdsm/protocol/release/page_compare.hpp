@@ -16,9 +16,11 @@ constexpr std::size_t lines_per_page = page_bytes / line_bytes;
 
 /// How pages are compared. The bytes that come out are the same.
 enum class Compare : std::uint8_t {
-    Words, ///< 64 bits at a time, on any machine
-    Avx2   ///< where the processor has it; elsewhere the same as Words
+    Words,  ///< 64 bits at a time, on any machine
+    Avx2,   ///< where the processor has it
+    Avx512, ///< likewise: bytes and their compression (BW, VBMI2)
 };
+bool can_compare(Compare how) noexcept;
 Compare best_compare() noexcept;
 
 /// Whether any byte of the page is not as in the twin.

@@ -16,19 +16,6 @@ constexpr std::size_t run_head_bytes = 4;
 constexpr std::size_t mask_bytes = 8;
 static_assert(lines_per_page == 1U << lines_shift && page_bytes < mask_flag);
 
-/// Copies exactly `length` bytes, at most a line: a call of memcpy costs more than most runs.
-void copy_short(std::byte *to, const std::byte *from, std::size_t length) {
-    if (length >= 8) {
-        for (std::size_t at = 0; at < length - 8; at += 8) { std::memcpy(to + at, from + at, 8); }
-        std::memcpy(to + length - 8, from + length - 8, 8);
-    } else if (length >= 4) {
-        std::memcpy(to, from, 4);
-        std::memcpy(to + length - 4, from + length - 4, 4);
-    } else {
-        for (std::size_t at = 0; at < length; ++at) { to[at] = from[at]; }
-    }
-}
-
 void copy_run(std::byte *to, const std::byte *from, std::size_t length) {
     if (length <= line_bytes) {
         copy_short(to, from, length);
@@ -37,44 +24,16 @@ void copy_run(std::byte *to, const std::byte *from, std::size_t length) {
     }
 }
 
-struct Shape {
-    std::size_t bytes;
-    std::size_t runs;
-};
-
-Shape shape_of(std::uint64_t mask) {
-    const std::uint64_t begins = mask & ~(mask << 1);
-    if ((begins & (begins - 1)) == 0) { // Most often one run: to count ones is a call on x86-64 of 2003.
-        return {static_cast<std::size_t>(std::countr_one(mask >> std::countr_zero(mask))), 1};
-    }
-    return {static_cast<std::size_t>(std::popcount(mask)), static_cast<std::size_t>(std::popcount(begins))};
-}
-
-/// Calls visit(first, length) for stretches that together are the bytes that the mask names, in rising order: runs, or
-/// single bytes where runs are so short that to find them costs more.
-template <class Visit> void for_each_stretch(std::uint64_t mask, Visit visit) {
-    const Shape shape = shape_of(mask);
-    if (shape.bytes > 3 * shape.runs) { return for_each_run_of_ones(mask, visit); }
-    for (; mask != 0; mask &= mask - 1) { visit(static_cast<std::size_t>(std::countr_zero(mask)), std::size_t{1}); }
-}
-
-/// Stores the bytes of a line that the mask names, and no others.
-void store_masked(std::byte *to, const std::byte *line, std::uint64_t mask) {
-    if (mask == 0) { return; }
-    for_each_stretch(mask,
-                     [&](std::size_t first, std::size_t length) { copy_short(to + first, line + first, length); });
-}
-
 /// Writes the lines of one part. An item at the end of it stays open, so that the next line may go on with it.
 class PartWriter {
 public:
-    explicit PartWriter(std::span<std::byte> out) : out_(out) {}
+    PartWriter(std::span<std::byte> out, Compare how) : out_(out), how_(how) {}
     [[nodiscard]] std::size_t used() const { return used_; }
 
     /// False, and nothing written, if the line does not fit.
     bool put(std::size_t line, const ChangedLine &changed) {
         const std::uint64_t mask = changed.mask;
-        const Shape shape = shape_of(mask);
+        const MaskShape shape = shape_of(mask);
         const bool is_next = line * line_bytes == open_end_;
         const bool extends_run = open_ == Open::Run && is_next && (mask & 1) != 0;
         const bool extends_mask = open_ == Open::Mask && is_next;
@@ -130,12 +89,13 @@ private:
         put_u16(open_at_, mask_flag | (line - first_line) << lines_shift | first_line);
         std::memcpy(out_.data() + used_, &changed.mask, mask_bytes);
         used_ += mask_bytes;
-        for_each_stretch(changed.mask,
-                         [&](std::size_t first, std::size_t length) { put_bytes(changed, first, length); });
+        pack_masked(out_.data() + used_, changed.bytes.data(), changed.mask, how_);
+        used_ += static_cast<std::size_t>(std::popcount(changed.mask));
         open_ = Open::Mask;
     }
 
     std::span<std::byte> out_;
+    Compare how_;
     std::size_t used_ = 0;
     Open open_ = Open::Nothing;
     std::size_t open_at_ = 0;    ///< of the open item: where its head stands in the part
@@ -220,14 +180,10 @@ bool is_well_formed(std::span<const std::byte> diff) {
     return !reader.is_malformed();
 }
 
-void store_piece(const Piece &piece, std::byte *page) {
+void store_piece(const Piece &piece, std::byte *page, Compare how) {
     std::byte *to = page + piece.offset;
     if (piece.mask == 0) { return copy_run(to, piece.bytes, piece.length); }
-    const std::byte *from = piece.bytes;
-    for_each_stretch(piece.mask, [&](std::size_t first, std::size_t length) {
-        copy_short(to + first, from, length);
-        from += length;
-    });
+    unpack_masked(to, piece.bytes, piece.mask, how);
 }
 
 constexpr std::uint64_t ones(std::size_t first, std::size_t count) {
@@ -278,7 +234,7 @@ std::size_t gather_lines(std::uint64_t lines, const std::byte *page, std::byte *
 }
 
 std::size_t DiffEncoder::next(std::span<std::byte> out) noexcept {
-    PartWriter part(out);
+    PartWriter part(out, how_);
     ChangedLine changed;
     while (line_ < lines_per_page) {
         const std::size_t at = line_ * line_bytes;
@@ -290,15 +246,15 @@ std::size_t DiffEncoder::next(std::span<std::byte> out) noexcept {
     return part.used();
 }
 
-bool apply_diff(std::span<const std::byte> diff, std::byte *frame) noexcept {
+bool apply_diff(std::span<const std::byte> diff, std::byte *frame, Compare how) noexcept {
     if (!is_well_formed(diff)) { return false; }
     PieceReader reader(diff);
-    for (Piece piece; reader.next(piece);) { store_piece(piece, frame); }
+    for (Piece piece; reader.next(piece);) { store_piece(piece, frame, how); }
     return true;
 }
 
-bool apply_diff_to_both(std::span<const std::byte> diff, std::byte *frame, std::byte *twin) noexcept {
-    return apply_diff(diff, frame) && apply_diff(diff, twin);
+bool apply_diff_to_both(std::span<const std::byte> diff, std::byte *frame, std::byte *twin, Compare how) noexcept {
+    return apply_diff(diff, frame, how) && apply_diff(diff, twin, how);
 }
 
 void merge(std::byte *frame, std::byte *twin, std::span<const std::byte> fresh, std::size_t offset,
@@ -306,14 +262,14 @@ void merge(std::byte *frame, std::byte *twin, std::span<const std::byte> fresh, 
     for_each_fresh_line(fresh, offset, twin, how, [&](std::size_t at, const ChangedLine &changed) {
         ChangedLine written;
         const bool is_written = find_changed(frame + at, twin + at, 1, written, how) == 0;
-        store_masked(frame + at, changed.bytes.data(), is_written ? changed.mask & ~written.mask : changed.mask);
-        store_masked(twin + at, changed.bytes.data(), changed.mask);
+        store_masked(frame + at, changed.bytes.data(), is_written ? changed.mask & ~written.mask : changed.mask, how);
+        store_masked(twin + at, changed.bytes.data(), changed.mask, how);
     });
 }
 
 void merge_clean(std::byte *frame, std::span<const std::byte> fresh, std::size_t offset, Compare how) noexcept {
     for_each_fresh_line(fresh, offset, frame, how, [&](std::size_t at, const ChangedLine &changed) {
-        store_masked(frame + at, changed.bytes.data(), changed.mask);
+        store_masked(frame + at, changed.bytes.data(), changed.mask, how);
     });
 }
 

@@ -19,6 +19,7 @@
 // Each line is told in the shorter form. The parts of a diff are diffs too: each may be applied alone and in any order.
 #pragma once
 
+#include "libdsm/protocol/release/masked_bytes.hpp"
 #include "libdsm/protocol/release/page_compare.hpp"
 
 #include <array>
@@ -71,9 +72,10 @@ private:
 };
 
 /// Stores exactly the diff's bytes. False, and nothing stored, if it is malformed. An empty diff is well formed.
-[[nodiscard]] bool apply_diff(std::span<const std::byte> diff, std::byte *frame) noexcept;
+[[nodiscard]] bool apply_diff(std::span<const std::byte> diff, std::byte *frame, Compare how = best_compare()) noexcept;
 /// The same for a page that has a twin: these bytes will not be in the next diff.
-[[nodiscard]] bool apply_diff_to_both(std::span<const std::byte> diff, std::byte *frame, std::byte *twin) noexcept;
+[[nodiscard]] bool apply_diff_to_both(std::span<const std::byte> diff, std::byte *frame, std::byte *twin,
+                                      Compare how = best_compare()) noexcept;
 
 /// The bytes of a page from `offset` on have been fetched while this node has writes in it that are not released yet.
 /// Where `fresh` differs from the twin another node has written: the twin takes it, and so does the frame unless this
@@ -100,16 +102,6 @@ std::size_t diff_changed_bytes(std::span<const std::byte> diff) noexcept;
 std::optional<std::size_t> overlap(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
 /// Calls visit(offset, length) for each run in rising order; no two of them touch. None if the diff is malformed.
 template <class Visit> void for_each_run(std::span<const std::byte> diff, Visit visit);
-
-/// Calls visit(first, length) for each run of ones in `mask`, in rising order.
-template <class Visit> constexpr void for_each_run_of_ones(std::uint64_t mask, Visit visit) {
-    while (mask != 0) {
-        const auto first = static_cast<std::size_t>(std::countr_zero(mask));
-        const auto length = static_cast<std::size_t>(std::countr_one(mask >> first));
-        visit(first, length);
-        mask = first + length == 64 ? 0 : mask & (~std::uint64_t{0} << (first + length));
-    }
-}
 
 template <class Visit> void for_each_run(std::span<const std::byte> diff, Visit visit) {
     const PageBytes bytes = bytes_in(diff);

@@ -35,6 +35,8 @@ template <class Prepare, class Body> double best_ns(Prepare prepare, Body body) 
     return best;
 }
 
+constexpr const char *names[] = {"words", "avx2", "avx512"};
+
 void measure(const char *what, Compare how, std::size_t length, std::size_t step) {
     Page base;
     Page written;
@@ -57,13 +59,13 @@ void measure(const char *what, Compare how, std::size_t length, std::size_t step
         bytes = DiffEncoder(frames[i].data(), twins[i].data(), RefreshTwin::Yes, how).next(diff);
     });
     const auto told = std::span(diff).first(bytes);
-    const double apply_ns = best_ns(clean, [&](unsigned i) { seen = apply_diff(told, frames[i].data()); });
+    const double apply_ns = best_ns(clean, [&](unsigned i) { seen = apply_diff(told, frames[i].data(), how); });
     const double merge_ns =
         best_ns(clean, [&](unsigned i) { merge(frames[i].data(), twins[i].data(), written.bytes, 0, how); });
     const double merge_clean_ns =
         best_ns(clean, [&](unsigned i) { merge_clean(frames[i].data(), written.bytes, 0, how); });
-    std::printf("%-6s %-28s %6zu %9.0f %9.0f %9.0f %9.0f %12.0f\n", how == Compare::Words ? "words" : "avx2", what,
-                bytes, differs_ns, encode_ns, apply_ns, merge_ns, merge_clean_ns);
+    std::printf("%-6s %-28s %6zu %9.0f %9.0f %9.0f %9.0f %12.0f\n", names[static_cast<unsigned>(how)], what, bytes,
+                differs_ns, encode_ns, apply_ns, merge_ns, merge_clean_ns);
 }
 
 void measure_all(Compare how) {
@@ -82,6 +84,7 @@ int main() {
     using namespace dsm::protocol;
     std::printf("%-6s %-28s %6s %9s %9s %9s %9s %12s\n", "by", "written, ns per page", "bytes", "differs", "encode",
                 "apply", "merge", "merge_clean");
-    measure_all(Compare::Words);
-    if (best_compare() != Compare::Words) { measure_all(best_compare()); }
+    for (const Compare how : {Compare::Words, Compare::Avx2, Compare::Avx512}) {
+        if (can_compare(how)) { measure_all(how); }
+    }
 }

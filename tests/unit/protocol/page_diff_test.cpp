@@ -26,10 +26,12 @@ struct alignas(line_bytes) Page {
     bool operator==(const Page &other) const = default;
 };
 
-/// Both ways to compare where the machine has both.
+/// All ways to compare that the machine has.
 std::vector<Compare> all_ways() {
-    std::vector<Compare> ways{Compare::Words};
-    if (best_compare() != Compare::Words) { ways.push_back(best_compare()); }
+    std::vector<Compare> ways;
+    for (const Compare how : {Compare::Words, Compare::Avx2, Compare::Avx512}) {
+        if (can_compare(how)) { ways.push_back(how); }
+    }
     return ways;
 }
 
@@ -128,7 +130,7 @@ TEST(PageDiff, EverySingleByteIsSeen) {
             ASSERT_EQ(diff, bytes_from({static_cast<unsigned>(at & 0xff), static_cast<unsigned>(at >> 8), 1, 0,
                                         std::to_integer<unsigned>(frame[at])}));
             Page copy;
-            ASSERT_TRUE(apply_diff(diff, copy.data()));
+            ASSERT_TRUE(apply_diff(diff, copy.data(), how));
             ASSERT_EQ(copy, frame);
         }
     }
@@ -199,7 +201,7 @@ TEST(PageDiff, PartsInAnyOrderMakeTheFrame) {
             ASSERT_EQ(twin, frame) << seed;
             ASSERT_FALSE(differs(frame.data(), twin.data(), how));
         }
-        ASSERT_TRUE(by_way.front() == by_way.back()) << seed;
+        for (const std::vector<Bytes> &parts : by_way) { ASSERT_TRUE(parts == by_way.front()) << seed; }
         std::vector<Bytes> parts = by_way.front();
         Bytes joined;
         for (const Bytes &part : parts) { joined.insert(joined.end(), part.begin(), part.end()); }
@@ -213,7 +215,8 @@ TEST(PageDiff, PartsInAnyOrderMakeTheFrame) {
         Page copy_twin = base;
         for (std::size_t i = 0; i < parts.size(); ++i) {
             for (std::size_t j = i + 1; j < parts.size(); ++j) { ASSERT_FALSE(overlap(parts[i], parts[j])); }
-            ASSERT_TRUE(apply_diff_to_both(parts[i], copy.data(), copy_twin.data()));
+            const Compare how = all_ways()[random.below(static_cast<unsigned>(all_ways().size()))];
+            ASSERT_TRUE(apply_diff_to_both(parts[i], copy.data(), copy_twin.data(), how));
         }
         ASSERT_EQ(copy, frame) << seed;
         ASSERT_EQ(copy_twin, frame) << seed;
@@ -286,13 +289,16 @@ TEST(PageDiff, StoresNothingBesideItsBytes) {
         Page written = base;
         change(written, random, 1 + random.below(60));
         const Bytes diff = diff_of(written, base);
-        Page other = random_page(random);
-        Page expected = other;
+        const Page before = random_page(random);
+        Page expected = before;
         for (std::size_t i = 0; i < page_bytes; ++i) {
             if (written[i] != base[i]) { expected[i] = written[i]; }
         }
-        ASSERT_TRUE(apply_diff(diff, other.data()));
-        ASSERT_EQ(other, expected);
+        for (Compare how : all_ways()) {
+            Page other = before;
+            ASSERT_TRUE(apply_diff(diff, other.data(), how));
+            ASSERT_EQ(other, expected);
+        }
     }
 }
 
@@ -449,7 +455,7 @@ struct SharedPage {
             if (!Writer::is_mine(at)) { written[at] = other_than(written[at], random); }
         }
         if (random.one_in(2)) {
-            EXPECT_TRUE(apply_diff_to_both(diff_of(written, home, how), frame.data(), twin.data()));
+            EXPECT_TRUE(apply_diff_to_both(diff_of(written, home, how), frame.data(), twin.data(), how));
         } else {
             merge(frame.data(), twin.data(), std::span(written.bytes).subspan(offset), offset, how);
         }

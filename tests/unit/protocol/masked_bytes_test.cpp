@@ -1,0 +1,85 @@
+// Bytes by mask: every way does the same, and touches nothing else.
+#include "libdsm/protocol/release/masked_bytes.hpp"
+#include "tests/simulation/random.hpp"
+
+#include <array>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace dsm::protocol {
+namespace {
+
+using Line = std::array<std::byte, line_bytes>;
+constexpr Compare ways[] = {Compare::Words, Compare::Avx2, Compare::Avx512};
+constexpr std::byte untouched{0xa5};
+
+/// Two pages of which the second must not be touched: what lies at the end of the first.
+class AtTheEnd {
+public:
+    AtTheEnd() {
+        memory_ = static_cast<std::byte *>(
+            ::mmap(nullptr, 2 * page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        EXPECT_EQ(::mprotect(memory_ + page(), page(), PROT_NONE), 0);
+    }
+    ~AtTheEnd() { ::munmap(memory_, 2 * page()); }
+    AtTheEnd(const AtTheEnd &) = delete;
+    AtTheEnd &operator=(const AtTheEnd &) = delete;
+    /// So many bytes in front of the end.
+    std::byte *place(std::size_t bytes) { return memory_ + page() - bytes; }
+
+private:
+    static std::size_t page() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
+    std::byte *memory_;
+};
+
+std::uint64_t random_mask(protocol_test::Random &random) {
+    switch (random.below(5)) {
+    case 0:
+        return 0;
+    case 1:
+        return ~std::uint64_t{0};
+    case 2:
+        return 0x5555555555555555U << random.below(2);
+    case 3:
+        return random.next() & random.next() & random.next();
+    default:
+        return random.next();
+    }
+}
+
+TEST(MaskedBytes, AreStoredPackedAndUnpackedTheSameInEveryWay) {
+    protocol_test::Random random(5);
+    AtTheEnd end;
+    for (unsigned round = 0; round < 20'000; ++round) {
+        const std::uint64_t mask = random_mask(random);
+        const auto count = static_cast<std::size_t>(std::popcount(mask));
+        Line line;
+        for (std::byte &byte : line) { byte = std::byte{static_cast<std::uint8_t>(random.next())}; }
+        Line stored;
+        stored.fill(untouched);
+        Line packed;
+        packed.fill(untouched);
+        for (std::size_t i = 0, at = 0; i < line_bytes; ++i) {
+            if ((mask >> i & 1U) != 0) { stored[i] = packed[at++] = line[i]; }
+        }
+        for (const Compare how : ways) {
+            if (!can_compare(how)) { continue; }
+            Line to;
+            to.fill(untouched);
+            store_masked(to.data(), line.data(), mask, how);
+            ASSERT_EQ(to, stored) << round;
+            to.fill(untouched);
+            pack_masked(to.data(), line.data(), mask, how);
+            ASSERT_EQ(to, packed) << round;
+            pack_masked(end.place(count), line.data(), mask, how); // No more are written,
+            to.fill(untouched);
+            unpack_masked(to.data(), end.place(count), mask, how); // and no more are read.
+            ASSERT_EQ(to, stored) << round;
+        }
+    }
+}
+
+} // namespace
+} // namespace dsm::protocol
