@@ -30,6 +30,7 @@ void Fences::release() {
 }
 
 void Fences::acquire() {
+    std::atomic_thread_fence(std::memory_order_seq_cst); // Who was told of a release looks at what it left here.
     if (node_.releases != nullptr) {
         if (!is_at_keeper()) { static_cast<void>(calls_.call<int>(keeper, CallKind::AcquireFence, 0)); }
         acquired(node_);

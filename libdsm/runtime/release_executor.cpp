@@ -21,10 +21,35 @@ constexpr std::size_t wire_bytes_max = protocol::release_record_bytes;
 constexpr std::size_t notices_room = 1024;
 
 alignas(64) std::byte zero_page[page_bytes]{}; // Never written.
+
+std::size_t lines_bytes(const ReleaseMessage &message) {
+    return static_cast<std::size_t>(std::popcount(message.lines)) * protocol::line_bytes;
+}
+
+/// A page is as good as some of its lines.
+ReleaseMessage with_all_bytes(const ReleaseMessage &message) {
+    ReleaseMessage whole = message;
+    whole.contents = Contents::Bytes;
+    whole.lines = 0;
+    whole.back = 0;
+    return whole;
+}
+
 /// A page that fits so many bytes as a diff from zeros goes packed: with its message in one packet of shared memory.
 constexpr std::size_t packed_bytes_max = 2048;
 
 } // namespace
+
+/// For what comes with the message, in one record.
+std::size_t ReleaseExecutor::room(Rank agent) const {
+    return pages_.engine_.record_bytes_max(agent) - sizeof(ReleaseRecordHead) - wire_bytes_max;
+}
+
+/// The same for bytes of the page, beside notices where some go with it.
+std::size_t ReleaseExecutor::room(Rank agent, const ReleaseMessage &message) const {
+    const std::size_t all = room(agent);
+    return message.reason == protocol::HomeReason::Lock ? all - std::min(notices_room, all / 2) : all;
+}
 
 ReleaseRecordHead ReleaseExecutor::head() const {
     const PageAttributes &attributes = entry_.attributes;
@@ -55,11 +80,8 @@ void ReleaseExecutor::post(Rank agent, ReleaseRecordHead head, const ReleaseMess
 
 void ReleaseExecutor::send(NodeId to, const ReleaseMessage &message) {
     if (message.contents == Contents::Bytes) { return send_page(to, message); }
+    if (message.contents == Contents::Lines) { return send_lines(to, message); }
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
-    if (message.contents == Contents::Lines) {
-        count_sent(message);
-        return send_lines(agent, message);
-    }
     if (message.kind == protocol::ReleaseMessageKind::Fetch) { count(pages_.engine_.statistics().fetches); }
     if (message.kind != protocol::ReleaseMessageKind::Flush) { return post(agent, head(), message, {}); }
     post_flush(agent, message, message.diff); // Passed on: the bytes stand in the record that is being handled.
@@ -112,20 +134,25 @@ std::uint64_t ReleaseExecutor::published() const {
 /// become newer at most.
 bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
-    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
     if (pages_.engine_.is_crowded()) { return false; }
-    ReleaseRecordHead whole = head();
     if (pages_.node_.bulk.to(to) == BulkWay::Direct) {
-        whole.place = BytesPlace::SenderTwin;
-        post(agent, whole, message, {});
-    } else if (message.contents == Contents::Lines) {
-        send_lines(agent, message);
-    } else if (sizeof whole + protocol::release_record_bytes + page_bytes <= record_max) {
-        post(agent, whole, message, {twin(), page_bytes});
-    } else if (!send_packed(agent, message)) {
+        ReleaseRecordHead elsewhere = head();
+        elsewhere.place = BytesPlace::SenderTwin;
+        post(agent, elsewhere, message, {});
+        count_sent(message);
+        return true;
+    }
+    if (message.contents == Contents::Lines && lines_bytes(message) <= room(agent)) {
+        post_lines(agent, message);
+        return true;
+    }
+    const ReleaseMessage whole = with_all_bytes(message);
+    if (page_bytes <= room(agent)) {
+        post(agent, head(), whole, {twin(), page_bytes});
+    } else if (!send_packed(agent, whole)) {
         return false;
     }
-    count_sent(message);
+    count_sent(whole);
     return true;
 }
 
@@ -135,16 +162,35 @@ void ReleaseExecutor::count_sent(const ReleaseMessage &message) {
     count(statistics.lines_sent, static_cast<unsigned>(std::popcount(message.lines)));
 }
 
-void ReleaseExecutor::send_lines(Rank agent, const ReleaseMessage &message) {
+/// On one host they are put into the frame, as a page is.
+void ReleaseExecutor::send_lines(NodeId to, const ReleaseMessage &message) {
+    Node &node = pages_.node_;
+    const Rank agent = node.topology->agent(to, page_.value);
+    if (message.may_put && node.bulk.to(to) == BulkWay::Direct) {
+        std::byte *const frame_there = node.bulk.frames[to.value].frame(page_);
+        protocol::for_each_run_of_ones(message.lines, [&](std::size_t first, std::size_t count) {
+            const std::size_t offset = first * protocol::line_bytes;
+            std::memcpy(frame_there + offset, sent_bytes() + offset, count * protocol::line_bytes);
+        });
+        ReleaseRecordHead in_place = head();
+        in_place.place = BytesPlace::Frame;
+        post(agent, in_place, message, {});
+        return count_sent(message);
+    }
+    if (lines_bytes(message) > room(agent)) { return send_page(to, with_all_bytes(message)); }
+    post_lines(agent, message);
+}
+
+void ReleaseExecutor::post_lines(Rank agent, const ReleaseMessage &message) {
     std::byte lines[page_bytes];
-    const std::size_t bytes = protocol::gather_lines(message.lines, sent_bytes(), lines);
-    post(agent, head(), message, {lines, bytes});
+    post(agent, head(), message, {lines, protocol::gather_lines(message.lines, sent_bytes(), lines)});
+    count_sent(message);
 }
 
 bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
     std::byte packed[packed_bytes_max];
     protocol::DiffEncoder encoder(sent_bytes(), zero_page, protocol::RefreshTwin::No);
-    const std::size_t bytes = encoder.next(packed);
+    const std::size_t bytes = encoder.next(std::span(packed).first(std::min(sizeof packed, room(agent, message))));
     if (!encoder.done()) { return false; }
     ReleaseRecordHead whole = head();
     whole.is_packed = 1;
@@ -154,9 +200,7 @@ bool ReleaseExecutor::send_packed(Rank agent, const ReleaseMessage &message) {
 
 void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
     if (send_packed(agent, message)) { return; }
-    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
-    const std::size_t kept_free = message.reason == protocol::HomeReason::Lock ? notices_room : 0;
-    const std::size_t part_max = record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes - kept_free;
+    const std::size_t part_max = room(agent, message);
     for (std::size_t offset = 0; offset < page_bytes; offset += part_max) {
         ReleaseRecordHead part = head();
         part.part_offset = static_cast<std::uint16_t>(offset);
@@ -166,14 +210,15 @@ void ReleaseExecutor::send_parts(Rank agent, const ReleaseMessage &message) {
 
 unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool refresh) {
     const Rank agent = pages_.node_.topology->agent(to, page_.value);
-    const std::size_t record_max = pages_.engine_.record_bytes_max(agent);
     std::byte diff[page_bytes + protocol::page_diff_part_bytes_min + sizeof(RaceCheck::Time)];
-    const std::size_t time_bytes = pages_.races_ ? pages_.races_->time_bytes() : 0;
-    const std::size_t room =
-        std::min(sizeof diff, record_max - sizeof(ReleaseRecordHead) - protocol::release_record_bytes) - time_bytes;
+    const std::size_t room_here = std::min(sizeof diff, room(agent));
+    const std::size_t time_wanted = pages_.races_ ? pages_.races_->time_bytes() : 0;
+    // Of a large job over a network with short records races are not seen.
+    const bool has_time = time_wanted + protocol::page_diff_part_bytes_min <= room_here;
+    const std::size_t time_bytes = has_time ? time_wanted : 0;
     protocol::DiffEncoder encoder(frame(), twin(), refresh ? protocol::RefreshTwin::Yes : protocol::RefreshTwin::No);
     unsigned parts = 0;
-    while (const std::size_t bytes = encoder.next({diff, room})) {
+    while (const std::size_t bytes = encoder.next({diff, room_here - time_bytes})) {
         ReleaseMessage part = message;
         part.diff = {diff, bytes};
         part.part = static_cast<std::uint8_t>(parts);
@@ -185,7 +230,7 @@ unsigned ReleaseExecutor::flush(NodeId to, const ReleaseMessage &message, bool r
         count(pages_.engine_.statistics().diffs_sent);
         count(pages_.engine_.statistics().diff_bytes, bytes);
         const std::span behind(diff + bytes, sizeof diff - bytes);
-        if (pages_.races_) { pages_.races_->write_time(behind); } // Now that the bytes have been read.
+        if (time_bytes != 0) { pages_.races_->write_time(behind); } // Now that the bytes have been read.
         post_flush(agent, part, {diff, bytes + time_bytes});
         ++parts;
     }

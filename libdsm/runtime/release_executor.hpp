@@ -43,7 +43,10 @@ private:
     void install_lines(protocol::Install how, std::uint64_t lines, std::span<const std::byte> bytes);
     void send_page(NodeId to, const protocol::ReleaseMessage &message);
     bool send_packed(Rank agent, const protocol::ReleaseMessage &message);
-    void send_lines(Rank agent, const protocol::ReleaseMessage &message);
+    void send_lines(NodeId to, const protocol::ReleaseMessage &message);
+    void post_lines(Rank agent, const protocol::ReleaseMessage &message);
+    std::size_t room(Rank agent) const;
+    std::size_t room(Rank agent, const protocol::ReleaseMessage &message) const;
     void count_sent(const protocol::ReleaseMessage &message);
     void send_parts(Rank agent, const protocol::ReleaseMessage &message);
     void post(Rank agent, ReleaseRecordHead head, const protocol::ReleaseMessage &message,

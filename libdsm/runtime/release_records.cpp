@@ -47,8 +47,7 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
     const bool is_update = message->kind == protocol::ReleaseMessageKind::Update;
     const bool is_whole = head.is_packed != 0 || record.part.size() == page_bytes;
     if (is_update ? has_bytes && !is_whole : head.place == BytesPlace::SenderTwin) { return std::nullopt; }
-    const bool is_in_frame = head.place == BytesPlace::Frame;
-    if (is_in_frame && (is_update || message->contents == protocol::Contents::Lines)) { return std::nullopt; }
+    if (is_update && head.place == BytesPlace::Frame) { return std::nullopt; }
     return record;
 }
 

@@ -173,6 +173,8 @@ constexpr const char *full_jobs[] = {
     "--nodes 2 --pages 2 --accesses 4 --passes 3 --hot 0 --push 0 --lines 2 --move 1 --bind 0",
     "--nodes 3 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 1 --bind 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --hot 1 --refresh 0 --lines 1 --move 0 --bind 0",
+    "--nodes 2 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 2 --bind 0 --puts 1 --evictions 1",
+    "--nodes 2 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 1 --bind 1 --split 1 --hints 1",
 };
 
 bool explore_suite(bool is_full, unsigned threads) {

@@ -147,7 +147,10 @@ void ReleaseStep::on_fetch(const ReleaseMessage &message) {
     answer.may_put = message.may_put;
     answer.contents = is(ReleaseFlag::Zero) ? Contents::Zero : Contents::Bytes;
     const bool is_of_this_home = message.serial != 0 && message.epoch == state_.epoch && state_.version != 0;
-    if (is_of_this_home) { narrow(answer, changed_since(effects_.versions(), message.serial)); }
+    // What has not been sent yet is from long ago: the count has gone round.
+    if (is_of_this_home && !is_later(message.serial, state_.serial)) {
+        narrow(answer, changed_since(effects_.versions(), message.serial));
+    }
     effects_.send(message.origin, answer);
     note_sent(answer);
 }

@@ -60,11 +60,11 @@ public:
                 "  sends to " + std::to_string(to.value) + " " + text_of(message) +
                     (message.contents >= Contents::Bytes ? " bytes " + text_of(packet.body, options.page_bytes) : ""));
         }
-        const bool has_body = message.kind == ReleaseMessageKind::Data && message.contents == Contents::Bytes;
+        const bool has_body = message.kind == ReleaseMessageKind::Data && message.contents >= Contents::Bytes;
         if (has_body && message.may_put && world_.chooses_put && world_.chooses_put()) {
             packet.put = Put::Due;
             ++world_.counts.puts;
-        } else if (has_body && options.splits_data && options.page_bytes > 1) {
+        } else if (message.contents == Contents::Bytes && has_body && options.splits_data && options.page_bytes > 1) {
             packet.part = 1;
             put(packet);
             packet.part = static_cast<ByteMask>(all_bytes(options) & ~1U);

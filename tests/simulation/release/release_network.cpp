@@ -103,7 +103,9 @@ void ReleaseWorld::do_put(std::size_t index) {
     const auto message = protocol::decode_release_message(packet.record, options_->nodes);
     const auto page = static_cast<unsigned>(message->page.value);
     note(packet.to, page, "gets bytes of node " + std::to_string(packet.from));
-    at(packet.to, page).frame = packet.body;
+    for (unsigned i = 0; i < options_->page_bytes; ++i) {
+        if (has_bit(packet.part, i)) { at(packet.to, page).frame[i] = packet.body[i]; }
+    }
     check_page(page);
 }
 
