@@ -4,7 +4,7 @@
 #include "tests/mpi/support/random.hpp"
 
 #include <array>
-#include <atomic>
+#include <dsm/dsm.hpp>
 #include <thread>
 #include <vector>
 
@@ -21,7 +21,7 @@ struct Header {
 };
 
 struct Slots {
-    std::array<std::atomic<Header *>, slots> slot;
+    std::array<dsm::atomic<Header *>, slots> slot; ///< which hand over in release memory too
 };
 
 constexpr std::uint64_t magic = 0x10ca1b10c;
