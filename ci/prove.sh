@@ -68,10 +68,10 @@ seeds_of() {
     return "$good"
 }
 
-# under_mpirun ARGUMENTS...: litmus tests on four real nodes, with $fault.
+# under_mpirun FAULTS ARGUMENTS...: litmus tests on four real nodes, with faults by FAULTS.
 under_mpirun() {
-    DSM_RANKS_PER_NODE=1 DSM_FAULT=$fault timeout 1800 \
-        mpirun --oversubscribe --bind-to none -n 4 "$programs/mpi_litmus" "$@" | tail -n 1
+    DSM_RANKS_PER_NODE=1 DSM_FAULT=$1 timeout 1800 \
+        mpirun --oversubscribe --bind-to none -n 4 "$programs/mpi_litmus" "${@:2}" | tail -n 1
 }
 
 # Planted bugs: where each is looked for, with options enough to find it in a job as small as can be. A dash: it takes
@@ -175,7 +175,7 @@ if [ "$size" != bugs ]; then
             "$programs/dsm_litmus" explore "${release[@]}" --threads-max 3 --fine
         part "litmus in release memory, explored" "$programs/dsm_litmus" explore --memory release
         for fault in mprotect userfaultfd; do
-            part "litmus under mpirun, $fault" under_mpirun --iterations 1000
+            part "litmus under mpirun, $fault" under_mpirun "$fault" --iterations 1000
         done
     fi
     part "litmus of release memory, simulated" "$programs/dsm_litmus" simulate "${release[@]}" --seeds $((seeds / 10))

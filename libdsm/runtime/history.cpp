@@ -9,13 +9,18 @@
 
 namespace dsm::rt {
 
+PageHistory::Change &PageHistory::next_change(PageId page) {
+    Change &change = changes_[next_.fetch_add(1, std::memory_order_relaxed) % changes_max];
+    change = {};
+    change.page = page.value;
+    change.at_ns = now_ns();
+    return change;
+}
+
 void PageHistory::note(void *history, const protocol::PageContext &context, const protocol::PageState &before,
                        Access access, protocol::Pending pending) {
     auto &self = *static_cast<PageHistory *>(history);
-    Change &change = self.changes_[self.next_.fetch_add(1, std::memory_order_relaxed) % changes_max];
-    change = {};
-    change.page = context.page.value;
-    change.at_ns = now_ns();
+    Change &change = self.next_change(context.page);
     change.access_before = before.access;
     change.access = access;
     change.pending_before = protocol::pending_of(before);
@@ -29,10 +34,7 @@ void PageHistory::note(void *history, const protocol::PageContext &context, cons
 
 void PageHistory::note_release(PageId page, const char *event, NodeId other, const protocol::ReleasePageState &before,
                                const protocol::ReleasePageState &after) {
-    Change &change = changes_[next_.fetch_add(1, std::memory_order_relaxed) % changes_max];
-    change = {};
-    change.page = page.value;
-    change.at_ns = now_ns();
+    Change &change = next_change(page);
     change.access_before = before.access;
     change.access = after.access;
     change.other = other;

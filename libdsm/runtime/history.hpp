@@ -36,6 +36,7 @@ private:
         protocol::HomeEpoch epoch;
         const char *event; ///< none: sequential memory
     };
+    Change &next_change(PageId page);
     static void print_release(const Change &change, long long us_ago);
     static constexpr std::size_t changes_max = 4096;
     std::atomic<std::uint64_t> next_{0};

@@ -22,10 +22,6 @@ constexpr std::size_t notices_room = 1024;
 
 alignas(64) std::byte zero_page[page_bytes]{}; // Never written.
 
-std::size_t lines_bytes(const ReleaseMessage &message) {
-    return static_cast<std::size_t>(std::popcount(message.lines)) * protocol::line_bytes;
-}
-
 /// A page is as good as some of its lines.
 ReleaseMessage with_all_bytes(const ReleaseMessage &message) {
     ReleaseMessage whole = message;
@@ -142,7 +138,7 @@ bool ReleaseExecutor::push(NodeId to, const ReleaseMessage &message) {
         count_sent(message);
         return true;
     }
-    if (message.contents == Contents::Lines && lines_bytes(message) <= room(agent)) {
+    if (message.contents == Contents::Lines && protocol::bytes_of_lines(message.lines) <= room(agent)) {
         post_lines(agent, message);
         return true;
     }
@@ -177,7 +173,7 @@ void ReleaseExecutor::send_lines(NodeId to, const ReleaseMessage &message) {
         post(agent, in_place, message, {});
         return count_sent(message);
     }
-    if (lines_bytes(message) > room(agent)) { return send_page(to, with_all_bytes(message)); }
+    if (protocol::bytes_of_lines(message.lines) > room(agent)) { return send_page(to, with_all_bytes(message)); }
     post_lines(agent, message);
 }
 

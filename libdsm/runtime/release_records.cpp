@@ -5,7 +5,6 @@
 #include "libdsm/protocol/release/page_compare.hpp"
 #include "libdsm/protocol/release/release_wire.hpp"
 
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -34,15 +33,14 @@ std::optional<ReleaseRecord> decode_release_record(std::span<const std::byte> by
     if (message->kind == protocol::ReleaseMessageKind::Flush && record.part.size() == node_count * time_entry_bytes) {
         record.time = std::exchange(record.part, {});
     }
-    const bool has_bytes = message->contents == protocol::Contents::Bytes && head.place == BytesPlace::Record;
-    const bool has_lines = message->contents == protocol::Contents::Lines && head.place == BytesPlace::Record;
-    const std::size_t lines_bytes = std::size_t(std::popcount(message->lines)) * protocol::line_bytes;
-    if (has_lines) {
-        const bool fits = record.part.size() == lines_bytes && head.part_offset == 0 && head.is_packed == 0;
-        return fits ? std::optional(record) : std::nullopt;
-    }
+    const bool is_here = head.place == BytesPlace::Record;
+    const bool has_bytes = is_here && message->contents == protocol::Contents::Bytes;
+    const bool has_lines = is_here && message->contents == protocol::Contents::Lines;
     const bool is_part = !record.part.empty() && head.part_offset + record.part.size() <= page_bytes;
-    const bool fits = has_bytes ? is_part || head.is_packed != 0 : record.part.empty() && head.is_packed == 0;
+    const bool has_all_lines =
+        record.part.size() == protocol::bytes_of_lines(message->lines) && head.part_offset == 0 && head.is_packed == 0;
+    const bool has_nothing = record.part.empty() && head.is_packed == 0;
+    const bool fits = has_lines ? has_all_lines : has_bytes ? is_part || head.is_packed != 0 : has_nothing;
     if (!fits || head.place > BytesPlace::SenderTwin || head.is_packed > 1) { return std::nullopt; }
     const bool is_update = message->kind == protocol::ReleaseMessageKind::Update;
     const bool is_whole = head.is_packed != 0 || record.part.size() == page_bytes;

@@ -21,28 +21,42 @@ std::uint64_t nonzero_bytes(std::uint64_t word) {
     return ((tops >> 7) * 0x0102040810204080) >> 56; // Moves the bit at 8i to 56 + i; no two sums meet.
 }
 
-// Both walks do what find_changed() says. The empty asm statements hide where a value came from, so that the compiler
-// cannot read it a second time.
+// Each way has two walks, which do what find_changed() and refresh() say. The empty asm statements hide where a value
+// came from, so that the compiler cannot read it a second time.
+
+constexpr std::size_t words_per_line = line_bytes / sizeof(std::uint64_t);
+
+struct LineOfWords {
+    std::uint64_t now[words_per_line];
+    std::uint64_t changes[words_per_line];
+    std::uint64_t any; ///< 0: none
+};
+
+DSM_READS_RACING_BYTES
+inline LineOfWords read_line(const std::byte *now, const std::byte *old) {
+    LineOfWords line;
+    line.any = 0;
+    for (std::size_t i = 0; i < words_per_line; ++i) {
+        std::uint64_t was;
+        __builtin_memcpy(&line.now[i], now + i * sizeof was, sizeof was);
+        __builtin_memcpy(&was, old + i * sizeof was, sizeof was);
+        asm volatile("" : "+r"(line.now[i]));
+        line.changes[i] = line.now[i] ^ was;
+        line.any |= line.changes[i];
+    }
+    return line;
+}
 
 DSM_READS_RACING_BYTES
 std::size_t find_changed_words(const std::byte *now, const std::byte *old, std::size_t lines, ChangedLine &found) {
-    constexpr std::size_t words = line_bytes / sizeof(std::uint64_t);
     for (std::size_t line = 0; line < lines; ++line, now += line_bytes, old += line_bytes) {
-        std::uint64_t read[words];
-        std::uint64_t changes[words];
-        std::uint64_t any = 0;
-        for (std::size_t i = 0; i < words; ++i) {
-            std::uint64_t was;
-            __builtin_memcpy(&read[i], now + i * sizeof was, sizeof was);
-            __builtin_memcpy(&was, old + i * sizeof was, sizeof was);
-            asm volatile("" : "+r"(read[i]));
-            changes[i] = read[i] ^ was;
-            any |= changes[i];
-        }
-        if (any == 0) { continue; }
+        const LineOfWords line_read = read_line(now, old);
+        if (line_read.any == 0) { continue; }
         found.mask = 0;
-        for (std::size_t i = 0; i < words; ++i) { found.mask |= nonzero_bytes(changes[i]) << (8 * i); }
-        __builtin_memcpy(found.bytes.data(), read, line_bytes);
+        for (std::size_t i = 0; i < words_per_line; ++i) {
+            found.mask |= nonzero_bytes(line_read.changes[i]) << (8 * i);
+        }
+        __builtin_memcpy(found.bytes.data(), line_read.now, line_bytes);
         return line;
     }
     return lines;
@@ -50,21 +64,12 @@ std::size_t find_changed_words(const std::byte *now, const std::byte *old, std::
 
 DSM_READS_RACING_BYTES
 std::uint64_t refresh_words(std::byte *twin, const std::byte *frame) {
-    constexpr std::size_t words = line_bytes / sizeof(std::uint64_t);
     std::uint64_t lines = 0;
     for (std::size_t line = 0; line < lines_per_page; ++line, frame += line_bytes, twin += line_bytes) {
-        std::uint64_t read[words];
-        std::uint64_t any = 0;
-        for (std::size_t i = 0; i < words; ++i) {
-            std::uint64_t was;
-            __builtin_memcpy(&read[i], frame + i * sizeof was, sizeof was);
-            __builtin_memcpy(&was, twin + i * sizeof was, sizeof was);
-            asm volatile("" : "+r"(read[i]));
-            any |= read[i] ^ was;
-        }
-        if (any == 0) { continue; }
+        const LineOfWords line_read = read_line(frame, twin);
+        if (line_read.any == 0) { continue; }
         lines |= std::uint64_t{1} << line;
-        __builtin_memcpy(twin, read, line_bytes);
+        __builtin_memcpy(twin, line_read.now, line_bytes);
     }
     return lines;
 }

@@ -5,6 +5,7 @@
 #include "libdsm/base/ids.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,6 +14,11 @@ namespace dsm::protocol {
 /// The unit of comparing: 64 bytes of a page, aligned.
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t lines_per_page = page_bytes / line_bytes;
+
+/// Of the lines that a mask names, bit i for line i.
+constexpr std::size_t bytes_of_lines(std::uint64_t lines) {
+    return static_cast<std::size_t>(std::popcount(lines)) * line_bytes;
+}
 
 /// How pages are compared. The bytes that come out are the same.
 enum class Compare : std::uint8_t {

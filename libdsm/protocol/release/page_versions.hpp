@@ -30,9 +30,12 @@ struct LinesSince {
     std::uint64_t lines;
 };
 
-/// Whether `serial` was counted at or after `since`.
+/// Of two counts that are not far apart.
+constexpr bool is_later(std::uint32_t serial, std::uint32_t than) {
+    return static_cast<std::int32_t>(serial - than) > 0;
+}
 constexpr bool is_not_before(std::uint32_t serial, std::uint32_t since) {
-    return static_cast<std::int32_t>(serial - since) >= 0;
+    return serial == since || is_later(serial, since);
 }
 
 /// From now on all changes are told; the page is sent as `serial`.

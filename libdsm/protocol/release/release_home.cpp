@@ -103,7 +103,7 @@ void ReleaseStep::narrow(ReleaseMessage &answer, LinesSince changed) const {
 void ReleaseStep::note_sent(const ReleaseMessage &answer) {
     if (protocol_.limits_.lines_max == 0) { return; }
     if (state_.version != 0) { return note_sending(effects_.versions(), answer.serial); }
-    if (state_.access == Access::Write && !is(ReleaseFlag::Twin)) { return; }
+    if (writes_unseen()) { return; }
     begin_versions(effects_.versions(), answer.serial);
     state_.version = answer.serial;
 }

@@ -1,7 +1,6 @@
 // What a page's state says by itself, and texts for reports.
 #include "libdsm/protocol/release/release_page.hpp"
 
-#include "libdsm/protocol/release/page_versions.hpp"
 #include "libdsm/protocol/sequential/page_state.hpp"
 
 #include <cstdio>

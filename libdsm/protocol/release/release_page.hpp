@@ -11,6 +11,7 @@
 #include "libdsm/base/ids.hpp"
 #include "libdsm/protocol/node_set.hpp"
 #include "libdsm/protocol/page_protocol.hpp"
+#include "libdsm/protocol/release/page_versions.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -132,10 +133,6 @@ struct PageNotice {
     NodeId writer; ///< no_node: any may have
     std::uint64_t interval;
 };
-/// Of two counts that are not far apart.
-constexpr bool is_later(std::uint32_t serial, std::uint32_t than) {
-    return static_cast<std::int32_t>(serial - than) > 0;
-}
 /// Whether an Update is newer than all that the home has told, and may meet what the node has (R14).
 bool takes_update(const ReleasePageState &state, const ReleaseMessage &message);
 

@@ -27,13 +27,13 @@ void ReleaseStep::lower(Access access) {
 
 void ReleaseStep::raise(Access access) {
     if (state_.access < access) { enter(access); }
-    if (is(ReleaseFlag::Home) && state_.access == Access::Write && !is(ReleaseFlag::Twin)) { forget_versions(); }
+    if (writes_unseen()) { forget_versions(); }
     effects_.grant_access(state_.access);
 }
 
 void ReleaseStep::drop_twin() {
     clear(ReleaseFlag::Twin);
-    if (is(ReleaseFlag::Home) && state_.access == Access::Write) { forget_versions(); }
+    if (writes_unseen()) { forget_versions(); }
     effects_.drop_twin();
 }
 

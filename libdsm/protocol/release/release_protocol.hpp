@@ -2,7 +2,6 @@
 // Intervals and notices, which belong to the node, are in interval.hpp and notice_log.hpp.
 #pragma once
 
-#include "libdsm/protocol/release/page_versions.hpp"
 #include "libdsm/protocol/release/release_page.hpp"
 
 namespace dsm::protocol {

@@ -52,6 +52,10 @@ private:
     void note_sent(const ReleaseMessage &answer);
     void note_lines(std::uint64_t lines);
     void forget_versions();
+    /// A home that neither compares nor is protected: what it writes is not told (R15).
+    bool writes_unseen() const {
+        return is(ReleaseFlag::Home) && state_.access == Access::Write && !is(ReleaseFlag::Twin);
+    }
     void note_flush(const ReleaseMessage &message);
     bool should_move() const;
     bool give_up_twin();
