@@ -86,6 +86,7 @@ unasked="--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --move 0 --bind 0"
 lines="--nodes 2 --accesses 5 --passes 3 --hot 0 --push 0 --lines 2 --move 0 --bind 0"
 old="--nodes 3 --accesses 3 --passes 3 --hot 1 --refresh 0 --lines 2 --move 0 --bind 0"
 new_home="--nodes 3 --accesses 3 --passes 3 --hot 0 --push 0 --lines 1 --move 1 --bind 0 --refresh 0"
+ranges="--nodes 2 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 4 --passes 3 --move 0 --bind 0"
 hints="--nodes 3 --accesses 2 --passes 1 --hints 1 --hot 1 --move 0 --bind 0 --values 2"
 bugs=(
     "dsm_simulate|$pages|ack-without-dropping ignore-dropped-mark grant-stale-without-bytes write-before-acks"
@@ -122,6 +123,7 @@ bugs=(
     "dsm_simulate_release|$lines|own-lines-lost version-of-ack"
     "dsm_simulate_release|$old|flushed-lines-lost versions-unwatched"
     "dsm_simulate_release|$new_home|version-outlives-home lines-across-gap"
+    "dsm_simulate_release|$ranges|range-forgets-rest range-ignores-closing"
     "dsm_simulate_release|-|update-under-writes parts-count-twice"
 )
 

@@ -19,21 +19,18 @@ Fences::Fences(Node &node, Calls &calls) : node_(node), calls_(calls) {
 
 bool Fences::is_at_keeper() const { return node_.topology->node_of(keeper) == node_.topology->self_node(); }
 
-void Fences::release() {
+void Fences::release(const PageRange &range) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (node_.releases == nullptr) { return; } // One node: the same memory.
-    if (is_at_keeper()) {
-        node_.releases->release();
-    } else {
-        static_cast<void>(calls_.call<int>(keeper, CallKind::ReleaseFence, 0));
-    }
+    node_.releases->release(range);
+    if (!is_at_keeper()) { static_cast<void>(calls_.call<int>(keeper, CallKind::ReleaseFence, 0)); }
 }
 
-void Fences::acquire() {
+void Fences::acquire(const PageRange &range) {
     std::atomic_thread_fence(std::memory_order_seq_cst); // Who was told of a release looks at what it left here.
     if (node_.releases != nullptr) {
         if (!is_at_keeper()) { static_cast<void>(calls_.call<int>(keeper, CallKind::AcquireFence, 0)); }
-        acquired(node_);
+        node_.releases->await_updates_of(range);
     }
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }

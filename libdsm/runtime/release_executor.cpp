@@ -375,6 +375,7 @@ void ReleaseExecutor::update_due() {
 }
 
 void ReleaseExecutor::update_done() {
+    wake_all(*pages_.node_.wait_slots, pages_.engine_, entry_.waiters); // Who waits for this page alone.
     ReleaseShared &shared = pages_.tables_.shared();
     const std::lock_guard locked(shared.lock);
     const std::uint32_t before = shared.updates.fetch_sub(1, std::memory_order_release);

@@ -6,6 +6,12 @@
 #include <mutex>
 
 namespace dsm::rt {
+namespace {
+
+/// A range of more pages is not looked at page by page.
+constexpr std::uint64_t pages_told_apart_max = 1024;
+
+} // namespace
 
 void ReleaseNode::on_record(std::int32_t from_rank, std::span<const std::byte> bytes) {
     if (static_cast<Service>(bytes[0]) == Service::Released) { return post_due(); }
@@ -107,6 +113,20 @@ void ReleaseNode::await_updates_slowly() {
         shared.lock.unlock();
         if (are_done) { return; }
         waiter.wait({"release", self_node().value});
+    }
+}
+
+/// Who waits for a page leaves no later than who waits for everything.
+void ReleaseNode::await_updates_of(const PageRange &range) {
+    ReleaseShared &shared = tables_.shared();
+    if (range.count > pages_told_apart_max) { return await_updates(); }
+    if (shared.updates.load(std::memory_order_acquire) == 0) { return; }
+    shared.lock.lock();
+    const std::uint64_t awaited = protocol::updates_to_await(shared.update_rounds);
+    shared.lock.unlock();
+    Waiter waiter(*node_.wait_slots, engine_, node_.topology->self());
+    for (std::uint64_t i = 0; i < range.count; ++i) {
+        pages_.await_update(PageId{range.first.value + i}, awaited, waiter);
     }
 }
 

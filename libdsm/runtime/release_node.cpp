@@ -40,13 +40,42 @@ void ReleaseNode::take_list() {
     shared.open_list.store(1 - shared.open_list.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
-protocol::CloseStart ReleaseNode::begin_release(const Record *record, protocol::IntervalTicket &ticket) {
+/// The closing interval gets the pages of the range, the open one keeps the others. Under the lock, which is enough for
+/// their marks: close() is not called before this ends.
+void ReleaseNode::take_list_of(const PageRange &range) {
+    if (range.is_all()) { return take_list(); }
+    ReleaseShared &shared = tables_.shared();
+    std::uint64_t *const open = tables_.open_list();
+    const std::uint64_t listed = shared.listed.load(std::memory_order_relaxed);
+    std::uint64_t stay = 0;
+    shared.closing_count = 0;
+    shared.notice_count = 0;
+    for (std::uint64_t i = 0; i < listed; ++i) {
+        if (!range.contains(open[i])) {
+            open[stay++] = open[i];
+            continue;
+        }
+        (*node_.pages)[PageId{open[i]}].list_mark = 0;
+        tables_.closing_list()[shared.closing_count++] = open[i];
+    }
+    shared.listed.store(stay, std::memory_order_relaxed);
+}
+
+/// Under the lock.
+bool ReleaseNode::has_listed(const PageRange &range) const {
+    const std::uint64_t listed = tables_.shared().listed.load(std::memory_order_relaxed);
+    if (range.is_all()) { return listed != 0; }
+    return std::any_of(tables_.open_list(), tables_.open_list() + listed,
+                       [&](std::uint64_t page) { return range.contains(page); });
+}
+
+protocol::CloseStart ReleaseNode::begin_release(const PageRange &range, const Record *record,
+                                                protocol::IntervalTicket &ticket) {
     ReleaseShared &shared = tables_.shared();
     const std::lock_guard locked(shared.lock);
-    const bool has_listed = shared.listed.load(std::memory_order_relaxed) != 0;
-    const auto start = protocol::begin_release(shared.interval, has_listed, ticket);
+    const auto start = protocol::begin_release(shared.interval, has_listed(range), ticket);
     if (start == protocol::CloseStart::Nothing) { return start; }
-    if (start == protocol::CloseStart::Close) { take_list(); }
+    if (start == protocol::CloseStart::Close) { take_list_of(range); }
     if (record != nullptr) {
         held_.push(ticket, record->to, record->head, record->body);
         shared.holders |= memory::rank_bit(node_.topology->local_rank());
@@ -113,9 +142,9 @@ void ReleaseNode::on_flush_part_done() {
     if (part_done()) { close_listed(); }
 }
 
-void ReleaseNode::release() {
+void ReleaseNode::release(const PageRange &range) {
     protocol::IntervalTicket ticket{};
-    const auto start = begin_release(nullptr, ticket);
+    const auto start = begin_release(range, nullptr, ticket);
     if (start == protocol::CloseStart::Nothing) { return; }
     if (start == protocol::CloseStart::Close) { close_listed(); }
     engine_.kick();
@@ -153,7 +182,7 @@ bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<cons
         return true;
     }
     protocol::IntervalTicket ticket{};
-    const auto start = begin_release(&record, ticket);
+    const auto start = begin_release(PageRange::all(), &record, ticket);
     if (start == protocol::CloseStart::Nothing) {
         post_enveloped(record);
     } else if (start == protocol::CloseStart::Close) {

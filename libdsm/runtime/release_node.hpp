@@ -30,8 +30,8 @@ public:
     ReleaseNode(Node &node, Engine &engine, ReleasePages &pages);
 
     // -- Any thread that may wait.
-    /// Until every write of this node so far is in place at its home, and noticed.
-    void release();
+    /// Until every write of this node to the range so far is in place at its home, and noticed.
+    void release(const PageRange &range = PageRange::all());
     /// Until nothing of this rank waits for an interval; from then on no record orders memory any more. Before the last
     /// barrier, which would else be held by whoever has come and answers nobody any more.
     void finish();
@@ -39,6 +39,8 @@ public:
     void await_updates() {
         if (tables_.shared().updates.load(std::memory_order_acquire) != 0) { await_updates_slowly(); }
     }
+    /// The same for pages of the range, as far as it is worth while to tell them from others.
+    void await_updates_of(const PageRange &range);
     /// All nodes have come to the barrier of all ranks, and what they know has come here.
     void on_barrier_open();
 
@@ -61,8 +63,10 @@ private:
     };
     bool is_in_use() const { return tables_.shared().is_in_use.load(std::memory_order_relaxed) != 0; }
     void await_updates_slowly();
-    protocol::CloseStart begin_release(const Record *record, protocol::IntervalTicket &ticket);
+    protocol::CloseStart begin_release(const PageRange &range, const Record *record, protocol::IntervalTicket &ticket);
+    bool has_listed(const PageRange &range) const;
     void take_list();
+    void take_list_of(const PageRange &range);
     void close_listed();
     bool part_done();
     void publish();

@@ -23,27 +23,36 @@ using sync::LockMessageKind;
 constexpr std::array lock_kinds = {LockMessageKind::Token, LockMessageKind::TryGrant, LockMessageKind::Return};
 constexpr std::array barrier_kinds = {BarrierMessageKind::TreeArrive, BarrierMessageKind::TreeDepart,
                                       BarrierMessageKind::CountedArrive, BarrierMessageKind::CountedDepart};
-/// And the answers to them. A fence that acquires is not among them: its answer tells what rank 0's node knows.
+/// And the answers to them.
 constexpr std::array call_kinds = {
-    CallKind::AtomicOperate,      CallKind::AtomicWait,         CallKind::AtomicNotify,      CallKind::AtomicWake,
-    CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted, CallKind::ReleaseFence};
+    CallKind::AtomicOperate,      CallKind::AtomicWait,         CallKind::AtomicNotify,     CallKind::AtomicWake,
+    CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted};
 
 /// Kinds of different families have different numbers.
 bool releases_sync(std::byte kind) noexcept { return is_among(lock_kinds, kind) || is_among(barrier_kinds, kind); }
+
+/// Of fences: what a release has written is in place before its call; an acquire's answer tells what rank 0's node
+/// knows.
+bool informs(std::byte kind, bool is_answer) noexcept {
+    const auto call = static_cast<CallKind>(kind);
+    return call == CallKind::ReleaseFence || (call == CallKind::AcquireFence && is_answer);
+}
+
+RecordOrder order_of_call(std::byte kind, bool is_answer) noexcept {
+    if (informs(kind, is_answer)) { return RecordOrder::Informs; }
+    return is_among(call_kinds, kind) ? RecordOrder::Releases : RecordOrder::None;
+}
 
 } // namespace
 
 RecordOrder order_of(std::span<const std::byte> head) noexcept {
     if (head.size() < 2) { return RecordOrder::None; }
-    const auto order = [](bool releases) { return releases ? RecordOrder::Releases : RecordOrder::None; };
     switch (static_cast<Service>(head[0])) {
     case Service::Sync:
-        return order(releases_sync(head[1]));
+        return releases_sync(head[1]) ? RecordOrder::Releases : RecordOrder::None;
     case Service::Call:
-        return order(is_among(call_kinds, head[1]));
     case Service::Answer:
-        if (static_cast<CallKind>(head[1]) == CallKind::AcquireFence) { return RecordOrder::Informs; }
-        return order(is_among(call_kinds, head[1]));
+        return order_of_call(head[1], static_cast<Service>(head[0]) == Service::Answer);
     case Service::HomeSync:
     case Service::Names:
     case Service::FreedBlocks: // What was written into a freed block must not come home after its next life began.

@@ -132,6 +132,23 @@ void ReleasePages::on_notice_of_all() {
     }
 }
 
+void ReleasePages::await_update(PageId page, std::uint64_t round, Waiter &waiter) {
+    PageEntry &entry = (*node_.pages)[page];
+    ReleaseShared &shared = tables_.shared();
+    while (true) {
+        entry.lock.lock();
+        bool is_due = is_release(entry.attributes) && protocol::has(entry.release, protocol::ReleaseFlag::Stale);
+        if (is_due) {
+            const std::lock_guard locked(shared.lock);
+            is_due = !protocol::are_updates_done(shared.update_rounds, round);
+        }
+        if (is_due) { waiter.add_to(entry.waiters); }
+        entry.lock.unlock();
+        if (!is_due) { return; }
+        waiter.wait({"page", page.value});
+    }
+}
+
 protocol::CloseOutcome ReleasePages::close(PageId page, std::uint64_t interval) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);

@@ -54,6 +54,15 @@ private:
     Place places_[places];
 };
 
+/// What a fence is about.
+struct PageRange {
+    PageId first;
+    std::uint64_t count;
+    static constexpr PageRange all() { return {PageId{0}, ~std::uint64_t{0}}; }
+    [[nodiscard]] constexpr bool is_all() const { return count == ~std::uint64_t{0}; }
+    [[nodiscard]] constexpr bool contains(std::uint64_t page) const { return page - first.value < count; }
+};
+
 struct ReleaseShared {
     FutexMutex lock; ///< taken after a page's lock, never before one; guards all but the atomics, and the log
     WaitList update_waiters;

@@ -2,9 +2,9 @@
 //
 //   dsm_explore_release --suite short|full [--threads N]
 //   dsm_explore_release [--nodes N] [--pages P] [--locks L] [--accesses A] [--passes T] [--evictions E] [--hints H]
-//                       [--first-touch 1] [--values V] [--puts 1] [--split 1] [--move M] [--bind B] [--hot F]
-//                       [--refresh R] [--push S] [--lines L] [--liveness 1] [--threads N] [--states-max S] [--bug NAME]
-//                       [--expect-failure 1]
+//                       [--page-bytes B] [--one-home 1] [--ranges 1] [--first-touch 1] [--values V] [--puts 1]
+//                       [--split 1] [--move M] [--bind B] [--hot F] [--refresh R] [--push S] [--lines L]
+//                       [--liveness 1] [--threads N] [--states-max S] [--bug NAME] [--expect-failure 1]
 #include "libdsm/base/check.hpp"
 #include "tests/model/release_model.hpp"
 #include "tests/simulation/release/release_bugs.hpp"
@@ -26,6 +26,7 @@ using Number = unsigned long long;
 struct Options {
     ReleaseJobOptions job;
     SearchLimits limits;
+    bool one_home = false;
     bool expects_failure = false;
 };
 
@@ -46,6 +47,9 @@ bool set(Options &options, const std::string &name, const std::string &value) {
     const std::map<std::string, std::function<void()>> setters{
         {"--nodes", [&] { world.nodes = number; }},
         {"--pages", [&] { world.pages = number; }},
+        {"--page-bytes", [&] { world.page_bytes = number; }},
+        {"--one-home", [&] { options.one_home = number != 0; }},
+        {"--ranges", [&] { options.job.ranges = number != 0; }},
         {"--locks", [&] { options.job.locks = number; }},
         {"--accesses", [&] { options.job.accesses = number; }},
         {"--passes", [&] { options.job.passes = number; }},
@@ -81,8 +85,11 @@ bool parse(const std::string &words, Options &options) {
     }
     auto &world = options.job.world;
     const bool fits = world.nodes >= 2 && world.nodes <= release_nodes_max && world.pages >= 1 && world.pages <= 2 &&
-                      options.job.locks >= 1 && options.job.locks <= release_locks_max;
-    for (unsigned page = 0; fits && page < world.pages; ++page) { world.homes.push_back(page % world.nodes); }
+                      options.job.locks >= 1 && options.job.locks <= release_locks_max && world.page_bytes >= 1 &&
+                      world.page_bytes <= dsm::release_test::page_bytes_max;
+    for (unsigned page = 0; fits && page < world.pages; ++page) {
+        world.homes.push_back(options.one_home ? 0 : page % world.nodes);
+    }
     return fits;
 }
 
@@ -159,6 +166,15 @@ constexpr const char *short_jobs[] = {
     // Two pages.
     "--nodes 2 --pages 2 --accesses 3 --passes 2 --move 1 --hot 1 --liveness 1",
     "--nodes 3 --pages 2 --accesses 3 --passes 2 --move 1 --bind 0 --liveness 1",
+    // Whoever releases writes out the pages of a range alone.
+    "--nodes 2 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 5 --passes 3 --move 0 --bind 0 --hot 1 "
+    "--liveness 1",
+    "--nodes 2 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 4 --passes 4 --move 0 --bind 0 --hot 0 "
+    "--push 0 --lines 1 --refresh 0 --liveness 1",
+    "--nodes 2 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 4 --passes 4 --move 1 --bind 1 --hot 1 "
+    "--liveness 1",
+    "--nodes 3 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 4 --passes 3 --move 0 --bind 0 --refresh 0 "
+    "--liveness 1",
 };
 /// Besides those: the sizes of the proof.
 constexpr const char *full_jobs[] = {
@@ -175,6 +191,10 @@ constexpr const char *full_jobs[] = {
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --hot 1 --refresh 0 --lines 1 --move 0 --bind 0",
     "--nodes 2 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 2 --bind 0 --puts 1 --evictions 1",
     "--nodes 2 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 1 --bind 1 --split 1 --hints 1",
+    "--nodes 3 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 5 --passes 4 --move 0 --bind 0 --hot 1 "
+    "--refresh 0",
+    "--nodes 3 --pages 2 --page-bytes 1 --one-home 1 --ranges 1 --accesses 4 --passes 4 --move 1 --bind 0 --hot 0 "
+    "--push 0 --lines 1",
 };
 
 bool explore_suite(bool is_full, unsigned threads) {

@@ -1,16 +1,14 @@
 // The small job of release memory: its states as bytes, and its steps.
 #include "tests/model/release_model.hpp"
 
+#include "tests/simulation/release/release_fields.hpp"
+
 #include <cstring>
 #include <set>
 
 namespace dsm::model {
 
-using release_test::Intake;
 using release_test::Node;
-using release_test::NodePage;
-using release_test::Packet;
-using release_test::ReleaseFlag;
 using release_test::ReleaseWorld;
 
 namespace {
@@ -42,11 +40,17 @@ public:
         }
         at_ += sizeof value;
     }
+    void bytes(std::vector<std::byte> &some) {
+        list(some, [this](std::byte &byte) { plain(byte); });
+    }
     template <class Item, class Each> void list(std::vector<Item> &items, Each each) {
         auto count = static_cast<std::uint8_t>(items.size());
         plain(count);
         if (reads_) { items.resize(count); }
         for (Item &item : items) { each(item); }
+    }
+    template <class Item, class Each> void heap(std::vector<Item> &items, Each each) {
+        list(items, [&](Item &item) { each(*this, item); });
     }
 
 private:
@@ -54,58 +58,6 @@ private:
     bool reads_;
     std::size_t at_ = 0;
 };
-
-void archive(Archive &in, Packet &packet) {
-    in.plain(packet.from);
-    in.plain(packet.to);
-    in.plain(packet.is_sync);
-    in.plain(packet.put);
-    in.list(packet.record, [&](std::byte &byte) { in.plain(byte); });
-    in.plain(packet.body);
-    in.plain(packet.part);
-    in.plain(packet.sync);
-    in.plain(packet.time);
-    in.list(packet.homes, [&](Packet &home) { archive(in, home); });
-}
-
-void archive(Archive &in, NodePage &page) {
-    in.plain(page.state);
-    if (release_test::keeps_versions(page)) { in.plain(page.versions); }
-    in.plain(page.frame);
-    in.plain(page.twin);
-    in.plain(page.has_twin);
-    in.plain(page.dirty);
-    in.plain(page.update_place);
-    in.plain(page.arrived);
-    in.list(page.kept, [&](Packet &packet) { archive(in, packet); });
-}
-
-void archive(Archive &in, Intake &intake) {
-    in.plain(intake.sync);
-    in.plain(intake.known);
-    in.plain(intake.time);
-    in.plain(intake.left);
-    in.plain(intake.from);
-    in.plain(intake.has_advanced);
-    in.plain(intake.epochs);
-    in.list(intake.homes, [&](Packet &home) { archive(in, home); });
-}
-
-void archive(Archive &in, Node &node, unsigned pages) {
-    for (unsigned page = 0; page < pages; ++page) { archive(in, node.pages[page]); }
-    in.plain(node.interval.begun);
-    in.plain(node.interval.done);
-    in.plain(node.interval.parts_left);
-    in.plain(node.interval.again);
-    in.plain(node.time);
-    in.plain(node.list);
-    in.plain(node.closing);
-    in.plain(node.makes_diffs);
-    in.plain(node.noticed);
-    in.plain(node.updates);
-    in.plain(node.update_rounds);
-    in.list(node.intakes, [&](Intake &intake) { archive(in, intake); });
-}
 
 std::atomic<std::uint64_t> models = 0; ///< made so far
 
@@ -145,6 +97,7 @@ public:
 private:
     [[nodiscard]] unsigned bytes() const { return model_.options_.world.page_bytes; }
     [[nodiscard]] unsigned lock_of(unsigned byte) const { return byte % model_.options_.locks; }
+    [[nodiscard]] release_test::PageMask range_of(unsigned lock) const;
     [[nodiscard]] bool may_start(const ReleaseLock &lock) const {
         return lock.is_held != 0 && lock.wish == 0 && lock.awaits == 0;
     }
@@ -177,12 +130,12 @@ void ReleaseModel::Bench::decode(const State &state) {
     for (unsigned i = 0; i < state.packet_count; ++i) {
         PacketBytes bytes = model_.packets_.at(state.packets[i]);
         Archive in(bytes.bytes, true);
-        archive(in, world_.network[i]);
+        visit_packet(in, world_.network[i]);
     }
     for (unsigned node = 0; node < options.nodes; ++node) {
         NodeBytes bytes = model_.nodes_.at(state.nodes[node]);
         Archive in(bytes.bytes, true);
-        archive(in, world_.nodes[node], options.pages);
+        visit_node(in, world_.nodes[node], options.pages);
         world_.log[node].assign(state.log[node].begin(), state.log[node].begin() + state.log_size[node]);
     }
     for (unsigned page = 0; page < options.pages; ++page) {
@@ -200,14 +153,14 @@ void ReleaseModel::Bench::encode(State &state) {
     for (unsigned i = 0; i < state_.packet_count; ++i) {
         PacketBytes bytes{};
         Archive out(bytes.bytes, false);
-        archive(out, world_.network[i]);
+        visit_packet(out, world_.network[i]);
         state_.packets[i] = model_.packets_.number_of(bytes, on_new);
     }
     std::sort(state_.packets.begin(), state_.packets.begin() + state_.packet_count);
     for (unsigned node = 0; node < options.nodes; ++node) {
         NodeBytes bytes{};
         Archive out(bytes.bytes, false);
-        archive(out, world_.nodes[node], options.pages);
+        visit_node(out, world_.nodes[node], options.pages);
         state_.nodes[node] = model_.nodes_.number_of(bytes, on_new);
         const auto &log = world_.log[node];
         if (log.size() > release_log_max) { give_up("more intervals than a state holds"); }
@@ -261,6 +214,15 @@ void ReleaseModel::Bench::actions(ActionList &list) const {
     }
 }
 
+release_test::PageMask ReleaseModel::Bench::range_of(unsigned lock) const {
+    if (!model_.options_.ranges) { return release_test::all_pages; }
+    unsigned pages = 0;
+    for (unsigned byte = 0; byte < model_.options_.world.pages * bytes(); ++byte) {
+        if (lock_of(byte) == lock) { pages |= 1U << byte / bytes(); }
+    }
+    return static_cast<release_test::PageMask>(pages);
+}
+
 /// The thread that holds the lock tries what it wants; without the access it faults and sleeps.
 void ReleaseModel::Bench::access(unsigned number) {
     ReleaseLock &lock = state_.locks[number];
@@ -308,7 +270,7 @@ void ReleaseModel::Bench::run(Action action) {
         lock.is_held = 0;
         lock.leaves = 1;
         lock.to = static_cast<std::uint8_t>(action.second);
-        lock.ticket = static_cast<std::uint8_t>(world_.release(lock.node).after);
+        lock.ticket = static_cast<std::uint8_t>(world_.release(lock.node, range_of(action.first)).after);
         break;
     }
     case Event::Evict:
@@ -397,10 +359,11 @@ const char *ReleaseModel::Bench::failure() {
 void ReleaseModel::Bench::add_counts(Tally &tally) const {
     const release_test::WorldCounts &seen = world_.counts;
     const std::uint64_t counts[] = {
-        seen.passed_on,   seen.kept,         seen.killed,          seen.merged,     seen.mapped_merges,
-        seen.zeros,       seen.updates,      seen.notices,         seen.compared,   seen.moved_flush,
-        seen.moved_lock,  seen.intervals,    seen.own_flushes,     seen.returned,   seen.puts,
-        seen.moved_fetch, seen.updates_used, seen.updates_dropped, seen.lines_sent, seen.lines_used};
+        seen.passed_on,     seen.kept,         seen.killed,          seen.merged,     seen.mapped_merges,
+        seen.zeros,         seen.updates,      seen.notices,         seen.compared,   seen.moved_flush,
+        seen.moved_lock,    seen.intervals,    seen.own_flushes,     seen.returned,   seen.puts,
+        seen.moved_fetch,   seen.updates_used, seen.updates_dropped, seen.lines_sent, seen.lines_used,
+        seen.part_intervals};
     for (std::size_t i = 0; i < std::size(counts); ++i) { tally.seen[i] += counts[i]; }
     tally.letters_most = std::max(tally.letters_most, static_cast<unsigned>(world_.network.size()));
 }
@@ -497,7 +460,8 @@ std::map<std::string, std::uint64_t> ReleaseModel::sights(const Tally &tally) co
                                         "unasked updates used",
                                         "unasked updates dropped",
                                         "lines sent alone",
-                                        "lines used"};
+                                        "lines used",
+                                        "intervals of a range"};
     std::map<std::string, std::uint64_t> sights;
     for (std::size_t i = 0; i < std::size(names); ++i) { sights[names[i]] = tally.seen[i]; }
     return sights;

@@ -28,6 +28,7 @@ struct ReleaseJobOptions {
     unsigned evictions = 0;
     unsigned hints = 0;
     unsigned values = 256; ///< of a byte: a small number lets writes bring back what was there
+    bool ranges = false;   ///< who passes a lock releases the pages alone on which the lock guards bytes
     bool puts = false;     ///< the bytes of a Data go straight into the frame, as late as can be
 };
 
@@ -56,7 +57,7 @@ struct ReleaseJobState {
 };
 
 struct ReleaseTally {
-    std::array<std::uint64_t, 20> seen{};
+    std::array<std::uint64_t, 21> seen{};
     unsigned letters_most = 0;
     void add(const ReleaseTally &other);
 };

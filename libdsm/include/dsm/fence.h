@@ -21,8 +21,8 @@ extern "C" {
 /**
  * What this node has written so far, and what it has learned of others' writes, is seen by every thread that calls
  * dsm_acquire() after this call has returned. Any thread; blocks for messages (a round trip to the homes of the pages
- * written, and one to rank 0); with one node it is a fence of the processor alone. With a range: at least what was
- * written there; today all of it.
+ * written, and one to rank 0); with one node it is a fence of the processor alone. With a range: of its own writes at
+ * least those to the range, and to little else: the pages of 4 KiB that it touches are written out, no others.
  * @param address the range, in bytes; NULL and 0 for all shared memory.
  * @return 0; EPERM; EINVAL: the range is not shared memory.
  */
@@ -30,8 +30,8 @@ DSM_API int dsm_release(const void *address, size_t bytes);
 
 /**
  * Reads that follow see what was written before any dsm_release() that has returned by now. Any thread; blocks for a
- * round trip to rank 0, and for pages that are fetched anew. With a range: at least reads of that range; today all of
- * them.
+ * round trip to rank 0, and for pages that are fetched anew. With a range: at least reads of that range; of up to 4 MiB
+ * it waits for the pages of the range alone.
  * @return 0; EPERM; EINVAL.
  */
 DSM_API int dsm_acquire(const void *address, size_t bytes);

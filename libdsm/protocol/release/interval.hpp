@@ -32,9 +32,11 @@ enum class CloseStart : std::uint8_t {
     Close,   ///< the same, and close the interval now: on_close() for each listed page, then diffs_made()
 };
 
-/// A release by a thread of the node. `has_listed`: pages are on the list of the open interval.
+/// A release by a thread of the node. `has_listed`: pages are on the list of the open interval; of a range, pages of
+/// it. Then the interval that closes takes these alone. The others stay open: they are written later, as far as anybody
+/// is told. Which interval has taken a page is known of the page alone, and no rule asks for two pages to go together.
 inline CloseStart begin_release(IntervalState &state, bool has_listed, IntervalTicket &ticket) noexcept {
-    const bool is_closing = state.begun != state.done;
+    const bool is_closing = state.begun != state.done; // With pages of the range, for all that is known here.
     ticket.after = state.begun;
     if (!has_listed) { return is_closing ? CloseStart::Wait : CloseStart::Nothing; }
     ticket.after = state.begun + 1;
@@ -52,7 +54,7 @@ inline void add_parts(IntervalState &state, std::uint32_t parts) noexcept { stat
 /// A part is acknowledged, or the diffs are all made. True: nothing is left, publish the interval, then finish().
 inline bool part_done(IntervalState &state) noexcept { return --state.parts_left == 0; }
 
-/// The interval is published. True: the next one is to be closed at once (as after CloseStart::Close).
+/// The interval is published. True: the next one is to be closed at once (as after CloseStart::Close), and whole.
 inline bool finish(IntervalState &state) noexcept {
     state.done = state.begun;
     if (!state.again) { return false; }

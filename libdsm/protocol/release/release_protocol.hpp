@@ -104,6 +104,8 @@ enum class ReleaseMutation : std::uint8_t {
     VersionOfAck,       ///< R15: an acknowledgement counts as if the page had come with it
     VersionOutlivesHome, ///< R15: a version of one home is told to the next
     LinesAcrossGap,      ///< R15: lines are used by a copy that lacks others
+    RangeForgetsRest,    ///< R10, by the caller: pages out of a range leave the list with those that are in it
+    RangeIgnoresClosing, ///< R10, by the caller: who releases a range does not wait for the interval that closes
 };
 
 /// What a thread wants.

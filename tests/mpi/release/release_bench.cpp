@@ -74,11 +74,29 @@ struct Arena {
         dsm_barrier_all();
     }
 
+    /// Every rank writes into each page; then rank 0 releases so many bytes, from the first page on.
+    double release_us(std::size_t bytes) const {
+        for (std::size_t page = 0; page < turn_pages; ++page) { ++pages[page * 4096 + 8 * rank_number()]; }
+        dsm_barrier_all();
+        for (std::size_t page = 0; page < turn_pages; ++page) { ++pages[page * 4096 + 8 * rank_number()]; }
+        const auto began = std::chrono::steady_clock::now();
+        if (dsm_rank() == 0) { DSM_REQUIRE_EQUAL(dsm_release(pages, bytes), 0); }
+        const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
+        dsm_barrier_all();
+        return took.count();
+    }
+    static std::size_t rank_number() { return static_cast<std::size_t>(dsm_rank()); }
+
     int *integers;
     Counter *counter;
     unsigned char *pages;
     mutable long counted = 0;
 };
+
+double median(std::vector<double> &times) {
+    std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
+    return times[times.size() / 2];
+}
 
 double median_us(int rounds, const std::function<void(int)> &once) {
     std::vector<double> times;
@@ -88,8 +106,22 @@ double median_us(int rounds, const std::function<void(int)> &once) {
         const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
         if (round >= rounds / 4) { times.push_back(took.count()); } // Pages have settled.
     }
-    std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
-    return times[times.size() / 2];
+    return median(times);
+}
+
+/// In turn, rank 0's.
+void compare_ranges(const Arena &arena, int rounds) {
+    std::vector<double> all;
+    std::vector<double> page;
+    for (int round = 0; round < rounds; ++round) {
+        all.push_back(arena.release_us(turn_pages * 4096));
+        page.push_back(arena.release_us(4096));
+    }
+    if (dsm_rank() != 0) { return; }
+    const double all_us = median(all);
+    const double page_us = median(page);
+    std::printf("\n%-58s %12s %12s %8s\n", "median, microseconds", "all", "a page", "ratio");
+    std::printf("%-58s %12.1f %12.1f %8.1f\n", "dsm_release, 1,000 pages written", all_us, page_us, all_us / page_us);
 }
 
 void print(const char *what, double sequential_us, double release_us) {
@@ -121,5 +153,6 @@ int main(int argc, char **argv) {
             [](const Arena &arena, int) { arena.count(100); });
     compare("a word of 1,000 pages by each rank in turn, and a barrier", rounds,
             [](const Arena &arena, int round) { arena.take_turns(round); });
+    compare_ranges(release, rounds);
     return finish("release_bench");
 }

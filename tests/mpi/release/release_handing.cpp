@@ -2,6 +2,7 @@
 #include "tests/mpi/release/release_worker.hpp"
 
 #include <mpi.h>
+#include <set>
 #include <string>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ void Worker::tell(const HandOver &hand_over, std::size_t number) {
         break;
     }
     case Means::Message: {
-        DSM_REQUIRE_EQUAL(dsm_release(nullptr, 0), 0);
+        fence(dsm_release, hand_over, number);
         MPI_Request sending = MPI_REQUEST_NULL;
         MPI_Isend(nullptr, 0, MPI_BYTE, rank_of(hand_over.to), static_cast<int>(phase_ * slots + number),
                   MPI_COMM_WORLD, &sending);
@@ -138,10 +139,26 @@ void Worker::await(const HandOver &hand_over, std::size_t number) {
         MPI_Irecv(nullptr, 0, MPI_BYTE, rank_of(hand_over.from), static_cast<int>(phase_ * slots + number),
                   MPI_COMM_WORLD, &receiving);
         finish(receiving);
-        DSM_REQUIRE_EQUAL(dsm_acquire(nullptr, 0), 0);
+        fence(dsm_acquire, hand_over, number);
         break;
     }
     }
+}
+
+/// By ranges as often as not: the pages of the group's cells, and what the hand-over brings.
+void Worker::fence(int (*fence_of)(const void *, std::size_t), const HandOver &hand_over, std::size_t number) {
+    if (random_.below(2) == 0) {
+        DSM_REQUIRE_EQUAL(fence_of(nullptr, 0), 0);
+        return;
+    }
+    std::set<std::size_t> pages;
+    for (const Cell &cell : plan_.handed(hand_over.group)) { pages.insert(cell.at / page_bytes); }
+    for (const std::size_t page : pages) {
+        DSM_REQUIRE_EQUAL(fence_of(shared_.memory + page * page_bytes, page_bytes), 0);
+    }
+    if (!hand_over.brings_block) { return; }
+    DSM_REQUIRE_EQUAL(fence_of(&slot(number).block, sizeof slot(number).block), 0);
+    DSM_REQUIRE_EQUAL(fence_of(slot(number).block, block_bytes(hand_over)), 0);
 }
 
 /// Whoever comes first writes for all.

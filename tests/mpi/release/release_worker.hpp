@@ -109,6 +109,7 @@ private:
     void take(const HandOver &hand_over, std::size_t number);
     void tell(const HandOver &hand_over, std::size_t number);
     void await(const HandOver &hand_over, std::size_t number);
+    void fence(int (*fence_of)(const void *, std::size_t), const HandOver &hand_over, std::size_t number);
     void write_handed(std::size_t group, std::size_t step);
     void call_once();
     std::size_t block_bytes(const HandOver &hand_over) const;

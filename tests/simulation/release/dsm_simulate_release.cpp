@@ -43,6 +43,7 @@ const dsm::sync_test::NamedCount<ReleaseCounts> counts[] = {
     {"moved_flush", &ReleaseCounts::moved_flush},
     {"moved_lock", &ReleaseCounts::moved_lock},
     {"intervals", &ReleaseCounts::intervals},
+    {"part_intervals", &ReleaseCounts::part_intervals},
     {"own_flushes", &ReleaseCounts::own_flushes},
     {"returned", &ReleaseCounts::returned},
     {"updates_used", &ReleaseCounts::updates_used},

@@ -35,6 +35,8 @@ inline constexpr sync_test::NamedBug<protocol::ReleaseMutation> release_bugs[] =
     {"version-of-ack", protocol::ReleaseMutation::VersionOfAck},
     {"version-outlives-home", protocol::ReleaseMutation::VersionOutlivesHome},
     {"lines-across-gap", protocol::ReleaseMutation::LinesAcrossGap},
+    {"range-forgets-rest", protocol::ReleaseMutation::RangeForgetsRest},
+    {"range-ignores-closing", protocol::ReleaseMutation::RangeIgnoresClosing},
 };
 
 } // namespace dsm::release_test

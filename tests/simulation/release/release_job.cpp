@@ -85,12 +85,22 @@ Task<> ReleaseJob::wait_until(Thread &thread, std::function<bool()> ready) {
     co_return Nothing{};
 }
 
-/// R8: what is due must be done before an acquirer goes on.
-Task<> ReleaseJob::end_acquire(Thread &thread) {
+/// R8: what is due must be done before an acquirer goes on; who acquires a range waits for its pages at most.
+Task<> ReleaseJob::end_acquire(Thread &thread, PageMask range) {
     protocol::UpdateRounds &rounds = world_.nodes[thread.node].update_rounds;
     const std::uint64_t awaited = protocol::updates_to_await(rounds);
-    co_await wait_until(thread, [&rounds, awaited] { return protocol::are_updates_done(rounds, awaited); });
+    co_await wait_until(thread, [this, &thread, range, &rounds, awaited] {
+        if (range != all_pages && !has_stale(thread.node, range)) { return true; }
+        return protocol::are_updates_done(rounds, awaited);
+    });
     co_return Nothing{};
+}
+
+bool ReleaseJob::has_stale(unsigned node, PageMask range) const {
+    for (unsigned page = 0; page < options_.world.pages; ++page) {
+        if ((range >> page & 1U) != 0 && has(world_.at(node, page).state, ReleaseFlag::Stale)) { return true; }
+    }
+    return false;
 }
 
 Task<> ReleaseJob::lock(Thread &thread, unsigned lock) {
@@ -134,8 +144,8 @@ void ReleaseJob::let_go(unsigned lock) {
     });
 }
 
-void ReleaseJob::after_release(unsigned node, std::function<void()> action) {
-    held_.push_back({node, world_.release(node), std::move(action)});
+void ReleaseJob::after_release(unsigned node, std::function<void()> action, PageMask range) {
+    held_.push_back({node, world_.release(node, range), std::move(action)});
 }
 
 Task<> ReleaseJob::meet(Thread &thread) {
@@ -162,8 +172,8 @@ void ReleaseJob::arrive(unsigned node) {
     ++departed_[0];
 }
 
-/// A question to a flag's home and its answer, with notices both ways.
-Task<> ReleaseJob::ask(Thread &thread, unsigned node, SyncMessage message, bool releases) {
+/// A question to a flag's home and its answer, with notices both ways. `range`: the pages that it is about.
+Task<> ReleaseJob::ask(Thread &thread, unsigned node, SyncMessage message, bool releases, PageMask range) {
     thread.is_answered = false;
     message.thread = static_cast<std::uint8_t>(thread.number);
     const auto go = [this, &thread, node, message] {
@@ -173,25 +183,25 @@ Task<> ReleaseJob::ask(Thread &thread, unsigned node, SyncMessage message, bool 
         thread.is_answered = true;
     };
     if (releases) {
-        after_release(thread.node, go);
+        after_release(thread.node, go, range);
     } else {
         go();
     }
     co_await wait_until(thread, [&thread] { return thread.is_answered; });
-    co_await end_acquire(thread);
+    co_await end_acquire(thread, range);
     co_return Nothing{};
 }
 
-Task<> ReleaseJob::set_flag(Thread &thread, unsigned flag, std::uint8_t value) {
+Task<> ReleaseJob::set_flag(Thread &thread, unsigned flag, std::uint8_t value, PageMask range) {
     ++counts_.flags;
     trace("thread %u sets flag %u", thread.number, flag);
-    co_await ask(thread, flag_home(flag), {Store, static_cast<std::uint8_t>(flag), 0, value}, true);
+    co_await ask(thread, flag_home(flag), {Store, static_cast<std::uint8_t>(flag), 0, value}, true, range);
     co_return Nothing{};
 }
 
-Task<> ReleaseJob::await_flag(Thread &thread, unsigned flag, std::uint8_t value) {
+Task<> ReleaseJob::await_flag(Thread &thread, unsigned flag, std::uint8_t value, PageMask range) {
     for (;;) {
-        co_await ask(thread, flag_home(flag), {Load, static_cast<std::uint8_t>(flag), 0, 0}, false);
+        co_await ask(thread, flag_home(flag), {Load, static_cast<std::uint8_t>(flag), 0, 0}, false, range);
         if (thread.answer >= value) { break; }
         if (random_.one_in(3)) {
             co_await yield(thread);
@@ -373,6 +383,7 @@ ReleaseCounts ReleaseJob::run() {
     counts_.moved_flush = seen.moved_flush;
     counts_.moved_lock = seen.moved_lock;
     counts_.intervals = seen.intervals;
+    counts_.part_intervals = seen.part_intervals;
     counts_.own_flushes = seen.own_flushes;
     counts_.returned = seen.returned;
     counts_.updates_used = seen.updates_used;

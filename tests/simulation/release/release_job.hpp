@@ -28,6 +28,7 @@ struct JobOptions {
     unsigned operations; ///< of a thread and phase
     bool evicts, pins, hints;
     bool binds;             ///< programs in which pages are bound to locks
+    bool ranges;            ///< flags order the pages of their bytes alone
     bool alternates;        ///< what is written in one phase is read in the next
     unsigned disturb_often; ///< once in so many steps
     unsigned values;        ///< bytes written are below this
@@ -78,6 +79,7 @@ private:
     Task<> use_own(Thread &thread, unsigned phase);
     Task<> use_lock(Thread &thread, unsigned phase, unsigned lock);
     Task<> use_flag(Thread &thread, unsigned phase, unsigned flag);
+    PageMask range_of(unsigned phase, unsigned flag) const;
     Task<> use(Thread &thread, unsigned location, bool may_write);
     Task<> pinned_use(Thread &thread, unsigned location, bool may_write);
 
@@ -87,13 +89,14 @@ private:
     Task<> lock(Thread &thread, unsigned lock);
     void unlock(Thread &thread, unsigned lock);
     Task<> meet(Thread &thread);
-    Task<> set_flag(Thread &thread, unsigned flag, std::uint8_t value);
-    Task<> await_flag(Thread &thread, unsigned flag, std::uint8_t value);
-    Task<> ask(Thread &thread, unsigned node, SyncMessage message, bool releases);
-    Task<> end_acquire(Thread &thread);
+    Task<> set_flag(Thread &thread, unsigned flag, std::uint8_t value, PageMask range);
+    Task<> await_flag(Thread &thread, unsigned flag, std::uint8_t value, PageMask range);
+    Task<> ask(Thread &thread, unsigned node, SyncMessage message, bool releases, PageMask range);
+    Task<> end_acquire(Thread &thread, PageMask range = all_pages);
+    bool has_stale(unsigned node, PageMask range) const;
 
     void let_go(unsigned lock);
-    void after_release(unsigned node, std::function<void()> action);
+    void after_release(unsigned node, std::function<void()> action, PageMask range = all_pages);
     void arrive(unsigned node);
     void receive(unsigned node, const SyncMessage &message);
     bool happen();

@@ -38,7 +38,7 @@ void ReleaseJob::plan_phases() {
                 guard = {Guard::Lock, page_of(location) % options_.locks};
             } else if (way < 3 && options_.locks != 0) {
                 guard = {Guard::Lock, random_.below(options_.locks)};
-            } else if (way < 4 && options_.flags != 0) {
+            } else if (way < (options_.ranges ? 6U : 4U) && options_.flags != 0) {
                 guard = {Guard::Flag, random_.below(options_.flags)};
             } else if (way < 7) {
                 guard = {Guard::Owner, random_.below(threads)};
@@ -143,6 +143,16 @@ Task<> ReleaseJob::use_lock(Thread &thread, unsigned phase, unsigned number) {
     co_return Nothing{};
 }
 
+PageMask ReleaseJob::range_of(unsigned phase, unsigned flag) const {
+    if (!options_.ranges) { return all_pages; }
+    PageMask pages = 0;
+    for (unsigned location = 0; location < plan_[phase].size(); ++location) {
+        const Location &guard = plan_[phase][location];
+        if (guard.guard == Guard::Flag && guard.by == flag) { pages |= static_cast<PageMask>(1U << page_of(location)); }
+    }
+    return pages;
+}
+
 /// The producer uses the flag's bytes and sets it; the consumer waits for it and uses them then.
 Task<> ReleaseJob::use_flag(Thread &thread, unsigned phase, unsigned flag) {
     const Flag &roles = flag_plan_[phase][flag];
@@ -150,11 +160,12 @@ Task<> ReleaseJob::use_flag(Thread &thread, unsigned phase, unsigned flag) {
     const std::vector<Location> &plan = plan_[phase];
     const bool produces = roles.producer == thread.number;
     if (!produces && roles.consumer != thread.number) { co_return Nothing{}; }
-    if (!produces) { co_await await_flag(thread, flag, value); }
+    const PageMask range = range_of(phase, flag);
+    if (!produces) { co_await await_flag(thread, flag, value, range); }
     for (unsigned location = 0; location < plan.size(); ++location) {
         if (plan[location].guard == Guard::Flag && plan[location].by == flag) { co_await use(thread, location, true); }
     }
-    if (produces) { co_await set_flag(thread, flag, value); }
+    if (produces) { co_await set_flag(thread, flag, value, range); }
     co_return Nothing{};
 }
 
@@ -189,10 +200,12 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
     }
     // A copy that is a few versions old is sent what it lacks.
     if (choice.one_in(2)) { world.limits.lines_max = static_cast<std::uint8_t>(choice.between(1, world.page_bytes)); }
+    options.ranges = choice.one_in(3);
+    if (options.ranges) { world.pages = choice.between(2, pages_max); }
     options.alternates = choice.one_in(4);
     options.threads_per_node = choice.between(1, 3);
-    options.locks = choice.one_in(4) ? 0 : choice.between(1, locks_max);
-    options.flags = choice.below(flags_max + 1);
+    options.locks = choice.one_in(options.ranges ? 2 : 4) ? 0 : choice.between(1, locks_max);
+    options.flags = options.ranges ? choice.between(1, flags_max) : choice.below(flags_max + 1);
     options.phases = options.alternates ? choice.between(6, 16) : choice.between(1, 5);
     options.operations = choice.one_in(2) ? choice.between(1, 6) : choice.between(5, 24);
     options.evicts = choice.one_in(2);

@@ -4,6 +4,7 @@
 namespace dsm::release_test {
 
 using protocol::PageContext;
+using protocol::ReleaseMutation;
 
 namespace {
 
@@ -119,17 +120,22 @@ void ReleaseWorld::write(unsigned node, unsigned page, unsigned byte, std::uint8
 
 // ---- Intervals and notices
 
-protocol::IntervalTicket ReleaseWorld::release(unsigned node) {
+protocol::IntervalTicket ReleaseWorld::release(unsigned node, PageMask range) {
     protocol::IntervalTicket ticket{};
-    const auto start = protocol::begin_release(nodes[node].interval, nodes[node].list != 0, ticket);
-    if (start == protocol::CloseStart::Close) { begin_close(node); }
+    Node &self = nodes[node];
+    const auto start = protocol::begin_release(self.interval, (self.list & range) != 0, ticket);
+    const bool ignores = options_->mutation == ReleaseMutation::RangeIgnoresClosing && range != all_pages;
+    if (ignores && ticket.after == self.interval.begun) { ticket.after = self.interval.done; }
+    if (start == protocol::CloseStart::Close) { begin_close(node, range); }
     return ticket;
 }
 
-void ReleaseWorld::begin_close(unsigned node) {
+void ReleaseWorld::begin_close(unsigned node, PageMask range) {
     Node &self = nodes[node];
-    self.closing = self.list;
-    self.list = 0;
+    self.closing = self.list & range;
+    const bool forgets = options_->mutation == ReleaseMutation::RangeForgetsRest;
+    self.list = forgets ? PageMask{0} : static_cast<PageMask>(self.list & ~range);
+    counts.part_intervals += self.list != 0 ? 1 : 0;
     self.noticed = 0;
     self.makes_diffs = true;
 }
@@ -174,7 +180,7 @@ void ReleaseWorld::part_acknowledged(unsigned node) {
               ", pages " + std::to_string(self.noticed));
     }
     if (log[node].size() != self.interval.done) { fail("R11 an interval is missing"); }
-    if (closes_again) { begin_close(node); }
+    if (closes_again) { begin_close(node, all_pages); }
 }
 
 // ---- Reports

@@ -32,6 +32,7 @@ using Bytes = std::array<std::uint8_t, page_bytes_max>;
 using VectorTime = std::array<std::uint32_t, nodes_max>;
 using PageMask = std::uint8_t;
 using ByteMask = std::uint8_t;
+constexpr PageMask all_pages = 0xff;
 
 struct WorldOptions {
     unsigned nodes = 2;
@@ -123,8 +124,8 @@ struct Node {
 struct WorldCounts {
     std::array<std::uint64_t, 7> messages; ///< by kind
     std::uint64_t passed_on, kept, killed, merged, mapped_merges, zeros, updates, puts, claims, notices, compared,
-        moved_fetch, moved_flush, moved_lock, intervals, own_flushes, given_up, returned, updates_used, updates_dropped,
-        lines_sent, lines_used;
+        moved_fetch, moved_flush, moved_lock, intervals, part_intervals, own_flushes, given_up, returned, updates_used,
+        updates_dropped, lines_sent, lines_used;
 };
 
 class ReleaseWorld {
@@ -141,8 +142,8 @@ public:
     [[nodiscard]] Access access(unsigned node, unsigned page) const { return at(node, page).state.access; }
 
     // Synchronisation.
-    /// Somebody at the node releases: what is to follow goes when is_due().
-    protocol::IntervalTicket release(unsigned node);
+    /// Somebody at the node releases, all or some pages: what is to follow goes when is_due().
+    protocol::IntervalTicket release(unsigned node, PageMask range = all_pages);
     [[nodiscard]] bool is_due(unsigned node, protocol::IntervalTicket ticket) const {
         return protocol::is_due(nodes[node].interval, ticket);
     }
@@ -197,7 +198,7 @@ private:
     void patch_home(unsigned node, unsigned page, Packet &home);
     void give_again(unsigned node, unsigned page);
     void treat(unsigned node, unsigned page, protocol::Install how, const Bytes &fresh, ByteMask mask);
-    void begin_close(unsigned node);
+    void begin_close(unsigned node, PageMask range);
     void part_acknowledged(unsigned node);
     void take_notices(unsigned node, unsigned page, const VectorTime &known, const VectorTime &time);
     void advance(unsigned node, Intake &intake);

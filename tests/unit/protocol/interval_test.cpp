@@ -47,6 +47,20 @@ TEST(Interval, WhoHasWrittenNothingWaitsForWhatCloses) {
     EXPECT_TRUE(is_due(state, second));
 }
 
+TEST(Interval, WhoReleasesOtherPagesThanThoseListedWaitsForWhatCloses) {
+    IntervalState state{};
+    IntervalTicket all{};
+    IntervalTicket range{};
+    EXPECT_EQ(begin_release(state, false, range), CloseStart::Nothing) << "no page of the range is listed";
+    EXPECT_TRUE(is_due(state, range));
+    ASSERT_EQ(begin_release(state, true, all), CloseStart::Close);
+    EXPECT_EQ(begin_release(state, false, range), CloseStart::Wait) << "a page of the range may be in it";
+    EXPECT_FALSE(is_due(state, range));
+    EXPECT_TRUE(part_done(state));
+    EXPECT_FALSE(finish(state));
+    EXPECT_TRUE(is_due(state, range));
+}
+
 TEST(Interval, WhatComesMeanwhileWaitsForTheNextOneTogether) {
     IntervalState state{};
     IntervalTicket tickets[3]{};
