@@ -159,7 +159,9 @@ std::size_t find_changed(const std::byte *now, const std::byte *old, std::size_t
 bool can_compare(Compare how) noexcept {
 #if defined(__x86_64__)
     if (how == Compare::Avx512) { return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2"); }
-    if (how == Compare::Avx2) { return __builtin_cpu_supports("avx2"); }
+    if (how == Compare::Avx2) {
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+    }
 #endif
     return how == Compare::Words;
 }

@@ -23,7 +23,7 @@ constexpr std::size_t bytes_of_lines(std::uint64_t lines) {
 /// How pages are compared. The bytes that come out are the same.
 enum class Compare : std::uint8_t {
     Words,  ///< 64 bits at a time, on any machine
-    Avx2,   ///< where the processor has it
+    Avx2,   ///< where the processor has it, and BMI and POPCNT, as all of them have
     Avx512, ///< likewise: bytes and their compression (BW, VBMI2)
 };
 bool can_compare(Compare how) noexcept;

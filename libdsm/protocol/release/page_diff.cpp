@@ -33,7 +33,7 @@ public:
     /// False, and nothing written, if the line does not fit.
     bool put(std::size_t line, const ChangedLine &changed) {
         const std::uint64_t mask = changed.mask;
-        const MaskShape shape = shape_of(mask);
+        const MaskShape shape = shape_of(mask, how_);
         const bool is_next = line * line_bytes == open_end_;
         const bool extends_run = open_ == Open::Run && is_next && (mask & 1) != 0;
         const bool extends_mask = open_ == Open::Mask && is_next;
@@ -43,7 +43,7 @@ public:
         if (as_runs <= as_mask) {
             put_runs(line, changed, extends_run);
         } else {
-            put_mask(line, changed, extends_mask);
+            put_mask(line, changed, shape.bytes, extends_mask);
         }
         return true;
     }
@@ -78,7 +78,7 @@ private:
         open_ = Open::Run;
     }
 
-    void put_mask(std::size_t line, const ChangedLine &changed, bool extends) {
+    void put_mask(std::size_t line, const ChangedLine &changed, std::size_t count, bool extends) {
         if (!extends) {
             open_at_ = used_;
             open_begin_ = line * line_bytes;
@@ -90,7 +90,7 @@ private:
         std::memcpy(out_.data() + used_, &changed.mask, mask_bytes);
         used_ += mask_bytes;
         pack_masked(out_.data() + used_, changed.bytes.data(), changed.mask, how_);
-        used_ += static_cast<std::size_t>(std::popcount(changed.mask));
+        used_ += count;
         open_ = Open::Mask;
     }
 
@@ -114,7 +114,7 @@ struct Piece {
 /// Takes a diff apart. It may say anything.
 class PieceReader {
 public:
-    explicit PieceReader(std::span<const std::byte> diff) : rest_(diff) {}
+    PieceReader(std::span<const std::byte> diff, Compare how) : rest_(diff), how_(how) {}
     /// False at the end, and at what is malformed.
     bool next(Piece &piece) {
         if (lines_left_ > 0) { return next_line(piece); }
@@ -152,7 +152,7 @@ private:
         if (rest_.size() < mask_bytes) { return refuse(); }
         std::uint64_t mask;
         std::memcpy(&mask, rest_.data(), mask_bytes);
-        const auto count = static_cast<std::size_t>(std::popcount(mask));
+        const std::size_t count = count_ones(mask, how_);
         if (mask == 0 || count > rest_.size() - mask_bytes) { return refuse(); }
         piece = {next_offset_, line_bytes, mask, rest_.data() + mask_bytes};
         rest_ = rest_.subspan(mask_bytes + count);
@@ -168,16 +168,25 @@ private:
     }
 
     std::span<const std::byte> rest_;
+    Compare how_;
     std::size_t end_ = 0;         ///< nothing may begin before it
     std::size_t next_offset_ = 0; ///< of a mask item: its next line
     std::size_t lines_left_ = 0;  ///< of a mask item
     bool is_malformed_ = false;
 };
 
-bool is_well_formed(std::span<const std::byte> diff) {
-    PieceReader reader(diff);
+bool is_well_formed(std::span<const std::byte> diff, Compare how) {
+    PieceReader reader(diff, how);
     for (Piece piece; reader.next(piece);) {}
     return !reader.is_malformed();
+}
+
+/// Calls visit(piece) for each, in rising order. False, and nothing is called, if the diff is malformed.
+template <class Visit> bool for_each_piece(std::span<const std::byte> diff, Compare how, Visit visit) {
+    if (!is_well_formed(diff, how)) { return false; }
+    PieceReader reader(diff, how);
+    for (Piece piece; reader.next(piece);) { visit(piece); }
+    return true;
 }
 
 void store_piece(const Piece &piece, std::byte *page, Compare how) {
@@ -190,8 +199,8 @@ constexpr std::uint64_t ones(std::size_t first, std::size_t count) {
     return (~std::uint64_t{0} >> (64 - count)) << first; // count > 0
 }
 
-/// Calls visit(offset of the line, ChangedLine) for each line of the page in which `fresh` differs from `old`; its mask
-/// says nothing about bytes that `fresh` does not have.
+/// Calls visit(offset of the line, ChangedLine, whether `fresh` has all of it) for each line of the page in which
+/// `fresh` differs from `old`; its mask says nothing about bytes that `fresh` does not have.
 template <class Visit> void for_each_fresh_line(std::span<const std::byte> fresh, std::size_t offset,
                                                 const std::byte *old, Compare how, Visit visit) {
     ChangedLine changed;
@@ -202,7 +211,7 @@ template <class Visit> void for_each_fresh_line(std::span<const std::byte> fresh
         if (count == line_bytes) {
             const std::size_t lines = (fresh.size() - done) / line_bytes;
             const std::size_t same = find_changed(fresh.data() + done, old + at, lines, changed, how);
-            if (same < lines) { visit(at + same * line_bytes, changed); }
+            if (same < lines) { visit(at + same * line_bytes, changed, true); }
             done += std::min(same + 1, lines) * line_bytes;
             continue;
         }
@@ -210,7 +219,7 @@ template <class Visit> void for_each_fresh_line(std::span<const std::byte> fresh
         std::memcpy(line.data() + first, fresh.data() + done, count);
         if (find_changed(line.data(), old + at - first, 1, changed, how) == 0) {
             changed.mask &= ones(first, count);
-            if (changed.mask != 0) { visit(at - first, changed); }
+            if (changed.mask != 0) { visit(at - first, changed, false); }
         }
         done += count;
     }
@@ -247,45 +256,47 @@ std::size_t DiffEncoder::next(std::span<std::byte> out) noexcept {
 }
 
 bool apply_diff(std::span<const std::byte> diff, std::byte *frame, Compare how) noexcept {
-    if (!is_well_formed(diff)) { return false; }
-    PieceReader reader(diff);
-    for (Piece piece; reader.next(piece);) { store_piece(piece, frame, how); }
-    return true;
+    return for_each_piece(diff, how, [&](const Piece &piece) { store_piece(piece, frame, how); });
 }
 
 bool apply_diff_to_both(std::span<const std::byte> diff, std::byte *frame, std::byte *twin, Compare how) noexcept {
-    return apply_diff(diff, frame, how) && apply_diff(diff, twin, how);
+    return for_each_piece(diff, how, [&](const Piece &piece) {
+        store_piece(piece, frame, how);
+        store_piece(piece, twin, how);
+    });
 }
 
 void merge(std::byte *frame, std::byte *twin, std::span<const std::byte> fresh, std::size_t offset,
            Compare how) noexcept {
-    for_each_fresh_line(fresh, offset, twin, how, [&](std::size_t at, const ChangedLine &changed) {
+    for_each_fresh_line(fresh, offset, twin, how, [&](std::size_t at, const ChangedLine &changed, bool is_whole) {
         ChangedLine written;
         const bool is_written = find_changed(frame + at, twin + at, 1, written, how) == 0;
         store_masked(frame + at, changed.bytes.data(), is_written ? changed.mask & ~written.mask : changed.mask, how);
-        store_masked(twin + at, changed.bytes.data(), changed.mask, how);
+        if (is_whole) { // So the rest of its bytes are as in the twin, which is the caller's alone.
+            std::memcpy(twin + at, changed.bytes.data(), line_bytes);
+        } else {
+            store_masked(twin + at, changed.bytes.data(), changed.mask, how);
+        }
     });
 }
 
 void merge_clean(std::byte *frame, std::span<const std::byte> fresh, std::size_t offset, Compare how) noexcept {
-    for_each_fresh_line(fresh, offset, frame, how, [&](std::size_t at, const ChangedLine &changed) {
+    for_each_fresh_line(fresh, offset, frame, how, [&](std::size_t at, const ChangedLine &changed, bool) {
         store_masked(frame + at, changed.bytes.data(), changed.mask, how);
     });
 }
 
 PageBytes bytes_in(std::span<const std::byte> diff) noexcept {
     PageBytes bytes{};
-    if (!is_well_formed(diff)) { return bytes; }
-    PieceReader reader(diff);
-    for (Piece piece; reader.next(piece);) {
+    for_each_piece(diff, best_compare(), [&](const Piece &piece) {
         bytes[piece.offset / line_bytes] |= piece.mask;
-        if (piece.mask != 0) { continue; }
+        if (piece.mask != 0) { return; }
         for (std::size_t at = piece.offset, end = at + piece.length; at < end;) {
             const std::size_t count = std::min(line_bytes - at % line_bytes, end - at);
             bytes[at / line_bytes] |= ones(at % line_bytes, count);
             at += count;
         }
-    }
+    });
     return bytes;
 }
 
@@ -299,7 +310,7 @@ std::uint64_t lines_of(const PageBytes &bytes) noexcept {
 
 std::uint64_t lines_in(std::span<const std::byte> diff) noexcept {
     std::uint64_t lines = 0;
-    PieceReader reader(diff);
+    PieceReader reader(diff, best_compare());
     for (Piece piece; reader.next(piece);) {
         const std::size_t first = piece.offset / line_bytes;
         lines |= ones(first, (piece.offset + piece.length - 1) / line_bytes - first + 1);
@@ -319,8 +330,9 @@ PageBytes changed_bytes(const std::byte *frame, std::byte *twin, Compare how) no
 }
 
 std::size_t diff_changed_bytes(std::span<const std::byte> diff) noexcept {
+    const Compare how = best_compare();
     std::size_t count = 0;
-    for (const std::uint64_t mask : bytes_in(diff)) { count += static_cast<std::size_t>(std::popcount(mask)); }
+    for (const std::uint64_t mask : bytes_in(diff)) { count += count_ones(mask, how); }
     return count;
 }
 

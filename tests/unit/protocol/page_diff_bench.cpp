@@ -73,6 +73,7 @@ void measure_all(Compare how) {
     measure("one word", how, 8, page_bytes);
     measure("a word in every 64 bytes", how, 8, 64);
     measure("6 bytes of every word", how, 6, 8);
+    measure("a byte of every second int", how, 1, 8);
     measure("every second byte", how, 1, 2);
     measure("whole page", how, page_bytes, page_bytes);
 }
