@@ -63,6 +63,7 @@ int Synchronisation::barrier_all() {
     const std::uint32_t before = all.opened.load(std::memory_order_relaxed);
     if (++all.arrived == node_.topology->ranks_of(self_node()).size()) {
         all.arrived = 0;
+        if (node_.releases != nullptr) { node_.releases->on_barrier_arrival(); }
         sync::tree_arrive(all.tree, {.self = self_node(), .node_count = node_.topology->node_count()}, effects);
     }
     const bool open = all.opened.load(std::memory_order_relaxed) != before;

@@ -1,5 +1,5 @@
 // Records of this rank that wait until an interval of its node is published: a ring of bytes, touched as it is used, in
-// the order of their coming, which is that of their tickets.
+// the order of their coming. One whose ticket is older than that of the one before waits with that one.
 #pragma once
 
 #include "libdsm/base/ids.hpp"

@@ -36,7 +36,7 @@ ReleaseNode::ReleaseNode(Node &node, Engine &engine, ReleasePages &pages)
 void ReleaseNode::take_list() {
     ReleaseShared &shared = tables_.shared();
     shared.closing_count = shared.listed.exchange(0, std::memory_order_relaxed);
-    shared.notice_count = 0;
+    shared.notice_count = shared.push_count = 0;
     shared.open_list.store(1 - shared.open_list.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
@@ -48,8 +48,7 @@ void ReleaseNode::take_list_of(const PageRange &range) {
     std::uint64_t *const open = tables_.open_list();
     const std::uint64_t listed = shared.listed.load(std::memory_order_relaxed);
     std::uint64_t stay = 0;
-    shared.closing_count = 0;
-    shared.notice_count = 0;
+    shared.closing_count = shared.notice_count = shared.push_count = 0;
     for (std::uint64_t i = 0; i < listed; ++i) {
         if (!range.contains(open[i])) {
             open[stay++] = open[i];
@@ -76,11 +75,14 @@ protocol::CloseStart ReleaseNode::begin_release(const PageRange &range, const Re
     const auto start = protocol::begin_release(shared.interval, has_listed(range), ticket);
     if (start == protocol::CloseStart::Nothing) { return start; }
     if (start == protocol::CloseStart::Close) { take_list_of(range); }
-    if (record != nullptr) {
-        held_.push(ticket, record->to, record->head, record->body);
-        shared.holders |= memory::rank_bit(node_.topology->local_rank());
-    }
+    if (record != nullptr) { hold(ticket, *record); }
     return start;
+}
+
+/// Under the lock.
+void ReleaseNode::hold(protocol::IntervalTicket ticket, const Record &record) {
+    held_.push(ticket, record.to, record.head, record.body);
+    tables_.shared().holders |= memory::rank_bit(node_.topology->local_rank());
 }
 
 /// Of one thread, which holds no lock; the list is its own until part_done() has been called for it. Again while the
@@ -93,7 +95,9 @@ void ReleaseNode::close_listed() {
         shared.lock.unlock();
         for (std::uint64_t i = 0; i < shared.closing_count; ++i) {
             const PageId page{tables_.closing_list()[i]};
-            if (pages_.close(page, interval).notice) { tables_.notices()[shared.notice_count++] = page.value; }
+            const protocol::CloseOutcome outcome = pages_.close(page, interval);
+            shared.push_count += outcome.push ? 1 : 0;
+            if (outcome.notice) { tables_.notices()[shared.notice_count++] = page.value * 2 + (outcome.push ? 1 : 0); }
             if (i % pages_between_looks == 0) { engine_.make_room(); }
         }
     } while (part_done());
@@ -108,6 +112,10 @@ bool ReleaseNode::part_done() {
         const std::lock_guard locked(shared.lock);
         if (!protocol::part_done(shared.interval)) { return false; }
         publish();
+    }
+    push_published();
+    {
+        const std::lock_guard locked(shared.lock);
         closes_next = protocol::finish(shared.interval);
         if (closes_next) { take_list(); }
         holders = shared.holders;
@@ -132,10 +140,21 @@ void ReleaseNode::publish() {
     std::uint64_t *const pages = tables_.notices();
     std::sort(pages, pages + shared.notice_count); // Neighbours make one entry.
     log_.begin_publish();
-    for (std::uint64_t i = 0; i < shared.notice_count; ++i) { log_.add(PageId{pages[i]}); }
+    for (std::uint64_t i = 0; i < shared.notice_count; ++i) { log_.add(PageId{pages[i] / 2}); }
     static_cast<void>(log_.end_publish());
     shared.published.store(log_.known(self_node()), std::memory_order_release);
     count(engine_.statistics().notices_sent, shared.notice_count);
+}
+
+/// Before what was held for the interval, so that it goes in the same packet. No other interval closes meanwhile.
+void ReleaseNode::push_published() {
+    const ReleaseShared &shared = tables_.shared();
+    const std::uint64_t interval = shared.published.load(std::memory_order_relaxed);
+    for (std::uint64_t i = 0, left = shared.push_count; left != 0; ++i) {
+        if (tables_.notices()[i] % 2 == 0) { continue; }
+        pages_.on_published(PageId{tables_.notices()[i] / 2}, interval);
+        --left;
+    }
 }
 
 void ReleaseNode::on_flush_part_done() {
@@ -168,6 +187,13 @@ void ReleaseNode::finish() {
         return held_.size() == 0;
     });
     engine_.set_carrier(nullptr);
+    is_finished_.store(true, std::memory_order_relaxed);
+}
+
+void ReleaseNode::on_barrier_arrival() {
+    if (!is_in_use() || is_finished_.load(std::memory_order_relaxed)) { return; }
+    const auto start = begin_release(PageRange::all(), nullptr, tables_.shared().arrival);
+    if (start == protocol::CloseStart::Close) { closes_.store(true, std::memory_order_release); }
 }
 
 // ---- Records that release
@@ -177,8 +203,9 @@ bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<cons
     if (order == RecordOrder::None || !is_in_use()) { return false; }
     if (node_.topology->node_of(to) == self_node()) { return false; } // The same frames.
     const Record record{to, head, body};
-    if (order == RecordOrder::Informs) {
-        post_enveloped(record);
+    if (order != RecordOrder::Releases) {
+        const bool is_held = order == RecordOrder::Arrives && holds_arrival(record);
+        if (!is_held) { post_enveloped(record); }
         return true;
     }
     protocol::IntervalTicket ticket{};
@@ -188,6 +215,15 @@ bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<cons
     } else if (start == protocol::CloseStart::Close) {
         closes_.store(true, std::memory_order_release); // Whoever sends may hold the lock of an object.
     }
+    return true;
+}
+
+/// It waits for no later writes: nothing that has come to the barrier is behind them.
+bool ReleaseNode::holds_arrival(const Record &record) {
+    ReleaseShared &shared = tables_.shared();
+    const std::lock_guard locked(shared.lock);
+    if (protocol::is_due(shared.interval, shared.arrival)) { return false; }
+    hold(shared.arrival, record);
     return true;
 }
 

@@ -41,6 +41,10 @@ public:
     }
     /// The same for pages of the range, as far as it is worth while to tell them from others.
     void await_updates_of(const PageRange &range);
+    /// All ranks of the node have come to the barrier of all ranks, which now tells others, or waits for them:
+    /// meanwhile what has been written here goes to its homes. With the barrier's lock held; some thread of this rank
+    /// does it.
+    void on_barrier_arrival();
     /// All nodes have come to the barrier of all ranks, and what they know has come here.
     void on_barrier_open();
 
@@ -70,6 +74,9 @@ private:
     void close_listed();
     bool part_done();
     void publish();
+    void push_published();
+    bool holds_arrival(const Record &record);
+    void hold(protocol::IntervalTicket ticket, const Record &record);
     void post_due();
     void post_enveloped(const Record &record);
     void encode_envelope(NodeId to, const Record &record);
@@ -89,7 +96,8 @@ private:
     protocol::NoticeLog log_; ///< under the lock of the node's ReleaseShared
     HeldRecords held_;
     std::atomic<bool> closes_{false}; ///< a record has begun to close an interval: some thread of this rank is to do it
-    EnvelopeParts incoming_;          ///< driver only
+    std::atomic<bool> is_finished_{false};
+    EnvelopeParts incoming_; ///< driver only
     std::uint32_t last_root_barrier_ = ~std::uint32_t{0};
 };
 

@@ -21,15 +21,18 @@ using sync::LockMessageKind;
 /// A request for a token is not among them: who asks has released nothing by that. Nor is anything of a condition: its
 /// waiter takes the mutex again, which orders, and a signal that was held would wake somebody who came after it.
 constexpr std::array lock_kinds = {LockMessageKind::Token, LockMessageKind::TryGrant, LockMessageKind::Return};
-constexpr std::array barrier_kinds = {BarrierMessageKind::TreeArrive, BarrierMessageKind::TreeDepart,
-                                      BarrierMessageKind::CountedArrive, BarrierMessageKind::CountedDepart};
+constexpr std::array arrival_kinds = {BarrierMessageKind::TreeArrive, BarrierMessageKind::TreeDepart};
+constexpr std::array barrier_kinds = {BarrierMessageKind::CountedArrive, BarrierMessageKind::CountedDepart};
 /// And the answers to them.
 constexpr std::array call_kinds = {
     CallKind::AtomicOperate,      CallKind::AtomicWait,         CallKind::AtomicNotify,     CallKind::AtomicWake,
     CallKind::CollectiveAllocate, CallKind::CollectiveGathered, CallKind::CollectiveGranted};
 
 /// Kinds of different families have different numbers.
-bool releases_sync(std::byte kind) noexcept { return is_among(lock_kinds, kind) || is_among(barrier_kinds, kind); }
+RecordOrder order_of_sync(std::byte kind) noexcept {
+    if (is_among(arrival_kinds, kind)) { return RecordOrder::Arrives; }
+    return is_among(lock_kinds, kind) || is_among(barrier_kinds, kind) ? RecordOrder::Releases : RecordOrder::None;
+}
 
 /// Of fences: what a release has written is in place before its call; an acquire's answer tells what rank 0's node
 /// knows.
@@ -49,7 +52,7 @@ RecordOrder order_of(std::span<const std::byte> head) noexcept {
     if (head.size() < 2) { return RecordOrder::None; }
     switch (static_cast<Service>(head[0])) {
     case Service::Sync:
-        return releases_sync(head[1]) ? RecordOrder::Releases : RecordOrder::None;
+        return order_of_sync(head[1]);
     case Service::Call:
     case Service::Answer:
         return order_of_call(head[1], static_cast<Service>(head[0]) == Service::Answer);

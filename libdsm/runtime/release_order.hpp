@@ -12,6 +12,7 @@ namespace dsm::rt {
 enum class RecordOrder : std::uint8_t {
     None,     ///< it goes as it is
     Informs,  ///< it brings the notices of what others were told to have released
+    Arrives,  ///< of the barrier of all ranks: it follows what the node had written when its ranks had come
     Releases, ///< it follows all writes of the node, and brings their notices
 };
 

@@ -159,6 +159,14 @@ protocol::CloseOutcome ReleasePages::close(PageId page, std::uint64_t interval) 
     return protocol_.on_close(entry.release, coherence_.context_of(entry.attributes, page), interval, effects);
 }
 
+void ReleasePages::on_published(PageId page, std::uint64_t interval) {
+    PageEntry &entry = (*node_.pages)[page];
+    const std::lock_guard locked(entry.lock);
+    if (!is_release(entry.attributes) || entry.dead != 0) { return; }
+    ReleaseExecutor effects(*this, entry, page, false);
+    protocol_.on_published(entry.release, coherence_.context_of(entry.attributes, page), interval, effects);
+}
+
 bool ReleasePages::go_with_token(PageId page, NodeId to) {
     PageEntry &entry = (*node_.pages)[page];
     const std::lock_guard locked(entry.lock);

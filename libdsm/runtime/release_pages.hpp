@@ -59,6 +59,8 @@ public:
     void await_update(PageId page, std::uint64_t round, Waiter &waiter);
     /// The end of an interval, for one page of its list.
     protocol::CloseOutcome close(PageId page, std::uint64_t interval);
+    /// That interval is published, and close() has said that the page is to be sent unasked.
+    void on_published(PageId page, std::uint64_t interval);
     /// The page goes with the token of its lock to another node.
     bool go_with_token(PageId page, NodeId to);
 

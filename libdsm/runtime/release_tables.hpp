@@ -68,10 +68,12 @@ struct ReleaseShared {
     WaitList update_waiters;
     WaitList release_waiters; ///< threads that wait for an interval to be published
     protocol::IntervalState interval;
+    protocol::IntervalTicket arrival; ///< of what the node had written when its ranks had come to the barrier of all
     protocol::UpdateRounds update_rounds;
     std::uint64_t holders;       ///< ranks of the node, by number modulo 64, that hold messages
     std::uint64_t closing_count; ///< pages of the closing interval
     std::uint64_t notice_count;  ///< of them, those that it has written
+    std::uint64_t push_count;    ///< of those, the ones to be sent unasked when it is published
     BoundPages bound;
     std::atomic<std::uint64_t> published; ///< intervals of this node in the log
     std::atomic<std::uint64_t> listed;    ///< pages on the list of the open interval
@@ -101,6 +103,7 @@ public:
     /// What PageEntry::list_mark is for a page that stands on the list.
     std::uint8_t open_mark() const { return static_cast<std::uint8_t>(1 + open()); }
     std::uint8_t closing_mark() const { return static_cast<std::uint8_t>(2 - open()); }
+    /// Number * 2, and one more for a page that is to be sent unasked.
     std::uint64_t *notices() const { return list(2); }
 
 private:

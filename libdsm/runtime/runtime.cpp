@@ -66,6 +66,7 @@ bool checks_races(const Options &options, const Topology &topology) {
 
 protocol::ReleaseLimits release_limits_of(const Options &options, bool checks_races) {
     protocol::ReleaseLimits limits;
+    limits.shared_streak = 2;
     limits.push_streak = 2;
     limits.lines_max = 32; // Half a page.
     if (!options.adapts) { // Every page is protected, fetched at the fault, and stays where its home is.

@@ -39,7 +39,7 @@ void ReleaseThreads::receive(unsigned node, const SyncMessage &message) {
 /// Where steps are not events of their own: diffs and notices at once.
 void ReleaseThreads::take_steps(unsigned node) {
     Node &self = world_.nodes[node];
-    while (self.makes_diffs && failure().empty()) { world_.close_next(node); }
+    while (world_.is_closing(node) && failure().empty()) { world_.close_next(node); }
     for (std::size_t i = 0; i < self.intakes.size() && failure().empty();) {
         const std::size_t count = self.intakes.size();
         while (self.intakes.size() == count && world_.may_take_in(node, self.intakes[i]) && failure().empty()) {

@@ -210,7 +210,7 @@ std::vector<ReleaseAction> ReleaseThreads::actions() const {
         for (std::size_t i = 0; i < self.intakes.size(); ++i) {
             if (world_.may_take_in(node, self.intakes[i])) { add(ReleaseEvent::TakeIn, node, i); }
         }
-        if (self.makes_diffs) { add(ReleaseEvent::Close, node, 0); }
+        if (world_.is_closing(node)) { add(ReleaseEvent::Close, node, 0); }
     }
     if (list.empty() || evictions_left == 0) { return list; }
     for (unsigned node = 0; node < setting_->world.nodes; ++node) {

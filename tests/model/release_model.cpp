@@ -192,7 +192,8 @@ void ReleaseModel::Bench::actions(ActionList &list) const {
         }
         if (self.makes_diffs && self.closing == 0) { add(Event::EndClose, node, 0); }
         for (unsigned page = 0; page < options.world.pages; ++page) {
-            if ((self.closing >> page & 1U) != 0) { add(Event::Close, node, page); }
+            const unsigned due = self.is_published ? self.pushes : self.closing;
+            if ((due >> page & 1U) != 0) { add(Event::Close, node, page); }
             if (state_.evictions_left != 0 && world_.access(node, page) != Access::None) {
                 add(Event::Evict, node, page);
             }
@@ -336,7 +337,7 @@ void ReleaseModel::Bench::look() {
 bool ReleaseModel::Bench::is_quiet() const {
     if (!world_.network.empty()) { return false; }
     for (unsigned node = 0; node < model_.options_.world.nodes; ++node) {
-        if (world_.nodes[node].makes_diffs || !world_.nodes[node].intakes.empty()) { return false; }
+        if (world_.is_closing(node) || !world_.nodes[node].intakes.empty()) { return false; }
     }
     for (const ReleaseLock &lock : state_.locks) {
         if (lock.wish != 0 && lock.is_woken != 0) { return false; }

@@ -118,6 +118,7 @@ void ReleaseStep::guard_before_serving() {
         return;
     }
     if (state_.access != Access::Write || is(ReleaseFlag::MustNotice)) { return; }
+    note_unseen_write();
     if (mutates(ReleaseMutation::ServeUnprotected)) { return; }
     if (is_hot()) {
         list(); // Before the twin is made, while others write: see close_copy().
@@ -126,6 +127,12 @@ void ReleaseStep::guard_before_serving() {
     } else {
         lower(Access::Read);
     }
+}
+
+/// What a home writes while nobody has a copy is not noticed: who flushes is not known to be the only writer.
+void ReleaseStep::note_unseen_write() {
+    state_.streak = 0;
+    state_.push_streak = std::max<std::uint8_t>(state_.push_streak, 1);
 }
 
 void ReleaseStep::on_fetch(const ReleaseMessage &message) {
@@ -183,7 +190,9 @@ bool ReleaseStep::should_move() const {
     const ReleaseLimits &limits = protocol_.limits_;
     const bool is_busy = state_.pins > 0 || is(ReleaseFlag::MustNotice) || is(ReleaseFlag::Flushing);
     if (!has_whole_flush() || is_busy) { return false; }
-    return (limits.move_streak != 0 && state_.streak >= limits.move_streak) || is_bindable();
+    // Where the home writes too, two Flushes may come between two ends of its own intervals.
+    const unsigned enough = limits.move_streak + (state_.push_streak != 0 ? limits.shared_streak : 0U);
+    return (limits.move_streak != 0 && state_.streak >= enough) || is_bindable();
 }
 
 /// A page that is to move and has a twin: nobody writes it from now on. False: somebody did, and it must be noticed
@@ -256,7 +265,7 @@ CloseOutcome ReleaseStep::close_home(std::uint64_t interval) {
     const bool is_written = is_known || differs;
     if (!is_written || mutates(ReleaseMutation::HomeWriteUnnoticed)) { return {}; }
     note_own_write(interval);
-    if (pushes && is(ReleaseFlag::Twin) && push(interval)) { return {true, 0}; }
+    if (pushes && is(ReleaseFlag::Twin) && !is_trial()) { return {true, 0, true}; }
     if (is(ReleaseFlag::Twin)) { drop_twin(); }
     state_.copyset.clear(pool_);
     return {true, 0};
@@ -296,22 +305,25 @@ bool ReleaseStep::wants_push() const {
     return enough != ReleaseLimits::never && is(ReleaseFlag::Twin) && state_.push_streak >= enough;
 }
 
-/// The twin is as the frame was when it was compared. Who cannot be reached stays in the copyset, which costs nothing.
-/// False: nobody has been sent anything, and whoever comes for the page will be seen.
-bool ReleaseStep::push(std::uint64_t interval) {
-    if (++state_.pushes >= protocol_.limits_.push_trial) {
-        state_.pushes = 0;
-        return false;
-    }
+/// Now and then nobody is sent anything, and who still comes for the page is seen.
+bool ReleaseStep::is_trial() {
+    if (++state_.pushes < protocol_.limits_.push_trial) { return false; }
+    state_.pushes = 0;
+    return true;
+}
+
+/// The twin is as the frame was when it was compared, or newer. Not at the interval's end: those who write the page as
+/// well have most likely sent their Flushes by now, with which an Update could not have been used. Who cannot be
+/// reached stays in the copyset, which costs nothing.
+void ReleaseStep::on_published(std::uint64_t interval) {
+    if (!is(ReleaseFlag::Home) || !wants_push() || state_.copyset.empty()) { return; }
     ReleaseMessage message = update_of(interval);
-    bool reaches_any = false;
     state_.copyset.for_each(pool_, [&](NodeId reader) {
         message.origin = reader;
-        reaches_any |= effects_.push(reader, message);
+        static_cast<void>(effects_.push(reader, message));
     });
     note_sent(message);
     if (mutates(ReleaseMutation::PushForgetsReader)) { state_.copyset.clear(pool_); }
-    return reaches_any;
 }
 
 /// Whether the comparison finds a write. Without one the page stays listed, or is protected after many in vain.

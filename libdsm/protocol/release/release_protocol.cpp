@@ -159,6 +159,11 @@ CloseOutcome ReleaseProtocol::on_close(ReleasePageState &state, const PageContex
     return ReleaseStep(*this, state, context, effects).on_close(interval);
 }
 
+void ReleaseProtocol::on_published(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
+                                   ReleaseEffects &effects) const {
+    ReleaseStep(*this, state, context, effects).on_published(interval);
+}
+
 bool ReleaseProtocol::on_evict(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const {
     return ReleaseStep(*this, state, context, effects).on_evict();
 }

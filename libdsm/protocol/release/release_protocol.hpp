@@ -65,6 +65,7 @@ struct ReleaseLimits {
     std::uint8_t refresh_misses = 2; ///< or never: misses after which a notice is answered by a Fetch
     std::uint16_t trial_every = 256; ///< notices so answered until one takes the copy, to see whether it is missed
     std::uint8_t move_streak = 2;    ///< Flushes of one node in a row that move the home to it; 0: never
+    std::uint8_t shared_streak = 0;  ///< so many more where the home has written, or may have
     std::uint8_t bind_streak = 2; ///< hand-overs in a row with a write under the lock that bind a page to it; 0: never
     std::uint8_t push_streak =
         never;                     ///< or: intervals of the home after whose writes others came, until it sends unasked
@@ -119,6 +120,7 @@ struct ReleaseWish {
 struct CloseOutcome {
     bool notice = false;      ///< the node's interval has written it
     unsigned flush_parts = 0; ///< acknowledgements to await
+    bool push = false;        ///< on_published() is due when the interval is
 };
 
 class ReleaseProtocol {
@@ -145,6 +147,9 @@ public:
     /// The interval in which the page was listed ends; `interval` is the number that it will have.
     CloseOutcome on_close(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                           ReleaseEffects &effects) const;
+    /// That interval is published; nobody has been told of it who follows it.
+    void on_published(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
+                      ReleaseEffects &effects) const;
     /// Gives up a clean copy. False where that is not possible now.
     bool on_evict(ReleasePageState &state, const PageContext &context, ReleaseEffects &effects) const;
     /// Pins the page where the node has the access; else asks for what is missing.

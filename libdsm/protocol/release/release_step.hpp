@@ -16,6 +16,7 @@ public:
     void on_fault(const ReleaseWish &wish);
     void on_notice(const PageNotice &notice);
     CloseOutcome on_close(std::uint64_t interval);
+    void on_published(std::uint64_t interval);
     bool on_evict();
     bool try_pin(Access wanted);
     bool on_token(NodeId to);
@@ -62,7 +63,8 @@ private:
     bool is_bindable() const;
     CloseOutcome close_home(std::uint64_t interval);
     bool wants_push() const;
-    bool push(std::uint64_t interval);
+    bool is_trial();
+    void note_unseen_write();
     ReleaseMessage update_of(std::uint64_t interval);
     void update_writer(const ReleaseMessage &flush);
     void note_own_write(std::uint64_t interval);

@@ -71,7 +71,7 @@ public:
         }
         put(packet);
     }
-    [[nodiscard]] std::uint64_t published() const override { return world_.nodes[node_].interval.done; }
+    [[nodiscard]] std::uint64_t published() const override { return world_.log[node_].size(); }
     bool push(NodeId to, const ReleaseMessage &message) override {
         if (!entry_.has_twin) { world_.fail("R14 an Update without a twin" + world_.where(node_, page_)); }
         push_way_ = world_.chooses_push ? world_.chooses_push() : Put::No;

@@ -48,6 +48,8 @@ template <class Visitor, class Item> void visit_node(Visitor &visitor, Item &nod
     visitor.plain(node.closing);
     visitor.plain(node.makes_diffs);
     visitor.plain(node.noticed);
+    visitor.plain(node.is_published);
+    visitor.plain(node.pushes);
     visitor.plain(node.updates);
     visitor.plain(node.update_rounds);
     visitor.heap(node.intakes, [](auto &in, auto &intake) {

@@ -296,7 +296,7 @@ bool ReleaseJob::happen() {
             if (may && random_.one_in(intake_often_)) { choices.push_back({2, node, i}); }
             is_slow = is_slow || may;
         }
-        if (world_.is_making_diffs(node)) { choices.push_back({3, node, 0}); }
+        if (world_.is_closing(node)) { choices.push_back({3, node, 0}); }
     }
     if (choices.empty()) { return is_slow && random_.one_in(2); } // Or a thread first.
     const Choice choice = choices[random_.below(static_cast<unsigned>(choices.size()))];

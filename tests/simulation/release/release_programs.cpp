@@ -191,6 +191,7 @@ ReleaseCounts run_release_seed(std::uint64_t seed, unsigned nodes, protocol::Rel
         world.limits.trial_every = static_cast<std::uint16_t>(choice.between(2, 3));
         world.limits.bind_streak = static_cast<std::uint8_t>(choice.between(0, 2));
         world.limits.move_streak = static_cast<std::uint8_t>(choice.between(0, 3));
+        world.limits.shared_streak = static_cast<std::uint8_t>(choice.one_in(2) ? 0 : 2);
     }
     if (choice.one_in(2)) { // Homes send unasked.
         world.limits.hot_faults = static_cast<std::uint8_t>(choice.between(0, 1));

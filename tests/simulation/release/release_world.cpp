@@ -137,17 +137,20 @@ void ReleaseWorld::begin_close(unsigned node, PageMask range) {
     self.list = forgets ? PageMask{0} : static_cast<PageMask>(self.list & ~range);
     counts.part_intervals += self.list != 0 ? 1 : 0;
     self.noticed = 0;
+    self.pushes = 0;
     self.makes_diffs = true;
 }
 
 void ReleaseWorld::close_next(unsigned node) {
     unsigned page = 0;
-    while (page < pages_max && !has_bit(nodes[node].closing, page)) { ++page; }
+    const Node &self = nodes[node];
+    while (page < pages_max && !has_bit(self.is_published ? self.pushes : self.closing, page)) { ++page; }
     close_one(node, page);
 }
 
 void ReleaseWorld::close_one(unsigned node, unsigned page) {
     Node &self = nodes[node];
+    if (self.is_published) { return push_one(node, page); }
     if (self.closing == 0) {
         self.makes_diffs = false;
         return part_acknowledged(node);
@@ -159,7 +162,18 @@ void ReleaseWorld::close_one(unsigned node, unsigned page) {
             outcome = machine.on_close(state, in, self.interval.begun, effects);
             protocol::add_parts(self.interval, outcome.flush_parts);
             if (outcome.notice) { self.noticed |= bit_of(page); }
+            if (outcome.push) { self.pushes |= bit_of(page); }
         });
+}
+
+void ReleaseWorld::push_one(unsigned node, unsigned page) {
+    Node &self = nodes[node];
+    self.pushes = static_cast<PageMask>(self.pushes & ~bit_of(page));
+    run(node, page, "has published interval " + std::to_string(self.interval.begun),
+        [&](auto &machine, auto &state, const auto &in, auto &effects) {
+            machine.on_published(state, in, self.interval.begun, effects);
+        });
+    if (self.pushes == 0) { finish_interval(node); }
 }
 
 void ReleaseWorld::part_acknowledged(unsigned node) {
@@ -173,14 +187,19 @@ void ReleaseWorld::part_acknowledged(unsigned node) {
     }
     log[node].push_back(self.noticed);
     ++counts.intervals;
-    const bool closes_again = protocol::finish(self.interval);
-    self.time[node] = self.interval.done;
+    self.time[node] = self.interval.begun;
     if (trace) {
-        trace("node " + std::to_string(node) + ": publishes interval " + std::to_string(self.interval.done) +
+        trace("node " + std::to_string(node) + ": publishes interval " + std::to_string(self.interval.begun) +
               ", pages " + std::to_string(self.noticed));
     }
-    if (log[node].size() != self.interval.done) { fail("R11 an interval is missing"); }
-    if (closes_again) { begin_close(node, all_pages); }
+    if (log[node].size() != self.interval.begun) { fail("R11 an interval is missing"); }
+    self.is_published = self.pushes != 0;
+    if (!self.is_published) { finish_interval(node); }
+}
+
+void ReleaseWorld::finish_interval(unsigned node) {
+    nodes[node].is_published = false;
+    if (protocol::finish(nodes[node].interval)) { begin_close(node, all_pages); }
 }
 
 // ---- Reports

@@ -108,11 +108,13 @@ struct Intake {
 struct Node {
     std::array<NodePage, pages_max> pages;
     protocol::IntervalState interval;
-    VectorTime time;                      ///< its own entry: intervals published
-    PageMask list;                        ///< the open interval
-    PageMask closing;                     ///< of the closing interval: to be closed yet
-    bool makes_diffs;                     ///< ... some are, or diffs_made() is due
-    PageMask noticed;                     ///< ... those that it has written
+    VectorTime time;   ///< its own entry: intervals published
+    PageMask list;     ///< the open interval
+    PageMask closing;  ///< of the closing interval: to be closed yet
+    bool makes_diffs;  ///< ... some are, or diffs_made() is due
+    PageMask noticed;  ///< ... those that it has written
+    bool is_published; ///< ... it is, and has pages to send unasked yet:
+    PageMask pushes;
     unsigned updates;                     ///< due (R8)
     protocol::UpdateRounds update_rounds; ///< the same, for who waits for some of them
     std::vector<Intake> intakes;
@@ -156,8 +158,9 @@ public:
     /// One notice; after the last the node's time, and the Homes that came along; when those are used, the delivery.
     [[nodiscard]] bool may_take_in(unsigned node, const Intake &intake) const;
     void take_in(unsigned node, std::size_t intake);
-    [[nodiscard]] bool is_making_diffs(unsigned node) const { return nodes[node].makes_diffs; }
-    /// The diffs of one page, or, after the last, the end of making them.
+    [[nodiscard]] bool is_closing(unsigned node) const { return nodes[node].makes_diffs || nodes[node].is_published; }
+    /// The diffs of one page, or, after the last, the end of making them. When the interval is published, one page that
+    /// is sent unasked.
     void close_one(unsigned node, unsigned page);
     void close_next(unsigned node);
 
@@ -200,6 +203,8 @@ private:
     void treat(unsigned node, unsigned page, protocol::Install how, const Bytes &fresh, ByteMask mask);
     void begin_close(unsigned node, PageMask range);
     void part_acknowledged(unsigned node);
+    void push_one(unsigned node, unsigned page);
+    void finish_interval(unsigned node);
     void take_notices(unsigned node, unsigned page, const VectorTime &known, const VectorTime &time);
     void advance(unsigned node, Intake &intake);
     void use_homes(Intake &intake);

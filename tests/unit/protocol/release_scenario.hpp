@@ -41,7 +41,7 @@ protected:
         }
     }
     void close(unsigned node) {
-        while (world->is_making_diffs(node)) { world->close_next(node); }
+        while (world->is_closing(node)) { world->close_next(node); }
     }
     void deliver_all() {
         for (bool goes_on = true; goes_on;) {

@@ -125,6 +125,18 @@ TEST_F(ReleaseScenario, TheHomeMovesToTheOnlyWriter) {
     world->check_quiet(true);
 }
 
+TEST_F(ReleaseScenario, TheHomeOfAPageThatItMayWriteTooMovesLater) {
+    options.limits.shared_streak = 2;
+    start(2);
+    write(0, 0, 1); // Unseen: nobody has a copy.
+    for (const unsigned value : {7, 8, 9, 10}) {
+        EXPECT_TRUE(is(0, ReleaseFlag::Home)) << value;
+        write(1, 1, value);
+        release(1);
+    }
+    EXPECT_TRUE(is(1, ReleaseFlag::Home));
+}
+
 TEST_F(ReleaseScenario, AHomeThatIsNotMappedLeavesNoCopyBehind) { // dsm_simulate_release seed 10
     start(2);
     for (const unsigned value : {7, 8}) {

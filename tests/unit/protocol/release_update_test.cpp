@@ -64,6 +64,34 @@ TEST_F(ReleaseUpdates, CostOneMessageAndNoFault) {
     EXPECT_EQ(world->counts.updates, asked) << "nobody waited for a Fetch";
 }
 
+/// The home's interval ends first; the other's Flush, with which an Update is of no use, comes before it is published.
+TEST_F(ReleaseUpdates, AreOfUseToWhoWritesThePageAtTheSameTime) {
+    start(2);
+    settle();
+    for (int i = 0; i < 4; ++i) {
+        write(0, 0, ++value);
+        write(1, 1, ++value);
+        cost();
+        world->counts.updates_dropped = world->counts.updates_used = 0;
+        world->release(0);
+        world->close_next(0);
+        ASSERT_TRUE(world->is_closing(0));
+        world->release(1);
+        close(1);
+        while (deliver([](const Packet &) { return true; })) {}
+        close(0);
+        deliver_all();
+        EXPECT_EQ(cost(), 3U) << "Flush, FlushAck, Update";
+        EXPECT_EQ(world->counts.updates_used, 1U);
+        EXPECT_EQ(world->counts.updates_dropped, 0U);
+        pass(0, 1);
+        EXPECT_EQ(cost(), 0U);
+        read(1);
+        pass(1, 0);
+        world->read(0, 0, 1);
+    }
+}
+
 TEST_F(ReleaseUpdates, AreNotSentOfWhatIsNotWritten) {
     start(2);
     settle();
