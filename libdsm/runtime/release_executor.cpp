@@ -375,12 +375,11 @@ void ReleaseExecutor::update_due() {
 }
 
 void ReleaseExecutor::update_done() {
-    wake_all(*pages_.node_.wait_slots, pages_.engine_, entry_.waiters); // Who waits for this page alone.
     ReleaseShared &shared = pages_.tables_.shared();
     const std::lock_guard locked(shared.lock);
     const std::uint32_t before = shared.updates.fetch_sub(1, std::memory_order_release);
     DSM_CHECK(before != 0, "R8 an update that is done was due", page_.value);
-    if (protocol::note_update_done(shared.update_rounds, entry_.update_place)) {
+    if (protocol::note_update_done(shared.update_rounds, entry_.update_place) || shared.range_waiters != 0) {
         wake_all(*pages_.node_.wait_slots, pages_.engine_, shared.update_waiters);
     }
 }

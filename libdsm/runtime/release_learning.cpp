@@ -123,11 +123,14 @@ void ReleaseNode::await_updates_of(const PageRange &range) {
     if (shared.updates.load(std::memory_order_acquire) == 0) { return; }
     shared.lock.lock();
     const std::uint64_t awaited = protocol::updates_to_await(shared.update_rounds);
+    ++shared.range_waiters;
     shared.lock.unlock();
     Waiter waiter(*node_.wait_slots, engine_, node_.topology->self());
     for (std::uint64_t i = 0; i < range.count; ++i) {
         pages_.await_update(PageId{range.first.value + i}, awaited, waiter);
     }
+    const std::lock_guard locked(shared.lock);
+    --shared.range_waiters;
 }
 
 } // namespace dsm::rt

@@ -11,7 +11,7 @@
 namespace dsm::rt {
 namespace {
 
-/// A page has few parts, and few readers that cannot do without an Update.
+/// A page has few parts.
 constexpr std::uint64_t pages_between_looks = 512;
 
 bool is_sync_kind(std::span<const std::byte> head, unsigned kind) {
@@ -72,9 +72,12 @@ protocol::CloseStart ReleaseNode::begin_release(const PageRange &range, const Re
                                                 protocol::IntervalTicket &ticket) {
     ReleaseShared &shared = tables_.shared();
     const std::lock_guard locked(shared.lock);
+    const bool is_first = !shared.interval.again;
     const auto start = protocol::begin_release(shared.interval, has_listed(range), ticket);
     if (start == protocol::CloseStart::Nothing) { return start; }
     if (start == protocol::CloseStart::Close) { take_list_of(range); }
+    const bool waits_for_next = start == protocol::CloseStart::Wait && ticket.after != shared.interval.begun;
+    if (waits_for_next) { shared.next_range = is_first ? range : shared.next_range.with(range); }
     if (record != nullptr) { hold(ticket, *record); }
     return start;
 }
@@ -117,7 +120,7 @@ bool ReleaseNode::part_done() {
     {
         const std::lock_guard locked(shared.lock);
         closes_next = protocol::finish(shared.interval);
-        if (closes_next) { take_list(); }
+        if (closes_next) { take_list_of(shared.next_range); }
         holders = shared.holders;
         wake_all(*node_.wait_slots, engine_, shared.release_waiters);
     }
@@ -152,6 +155,7 @@ void ReleaseNode::push_published() {
     const std::uint64_t interval = shared.published.load(std::memory_order_relaxed);
     for (std::uint64_t i = 0, left = shared.push_count; left != 0; ++i) {
         if (tables_.notices()[i] % 2 == 0) { continue; }
+        engine_.make_room(); // A page has as many readers as there are nodes.
         pages_.on_published(PageId{tables_.notices()[i] / 2}, interval);
         --left;
     }
@@ -218,7 +222,7 @@ bool ReleaseNode::carry(Rank to, std::span<const std::byte> head, std::span<cons
     return true;
 }
 
-/// It waits for no later writes: nothing that has come to the barrier is behind them.
+/// It need not wait for later writes: nothing that has come to the barrier is behind them.
 bool ReleaseNode::holds_arrival(const Record &record) {
     ReleaseShared &shared = tables_.shared();
     const std::lock_guard locked(shared.lock);

@@ -136,15 +136,15 @@ void ReleasePages::await_update(PageId page, std::uint64_t round, Waiter &waiter
     PageEntry &entry = (*node_.pages)[page];
     ReleaseShared &shared = tables_.shared();
     while (true) {
-        entry.lock.lock();
-        bool is_due = is_release(entry.attributes) && protocol::has(entry.release, protocol::ReleaseFlag::Stale);
-        if (is_due) {
+        {
+            const std::lock_guard page_locked(entry.lock);
+            if (!is_release(entry.attributes) || !protocol::has(entry.release, protocol::ReleaseFlag::Stale)) {
+                return;
+            }
             const std::lock_guard locked(shared.lock);
-            is_due = !protocol::are_updates_done(shared.update_rounds, round);
+            if (protocol::are_updates_done(shared.update_rounds, round)) { return; }
+            waiter.add_to(shared.update_waiters);
         }
-        if (is_due) { waiter.add_to(entry.waiters); }
-        entry.lock.unlock();
-        if (!is_due) { return; }
         waiter.wait({"page", page.value});
     }
 }

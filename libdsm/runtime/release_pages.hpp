@@ -55,7 +55,8 @@ public:
     void on_notice(PageId page, const protocol::PageNotice &notice);
     /// Every copy of release memory that this node holds, as if each had been noticed.
     void on_notice_of_all();
-    /// Until what the page was noticed for has come, or all updates of the rounds up to that one have.
+    /// Until what the page was noticed for has come, or all updates of the rounds up to that one have. The caller is
+    /// among ReleaseShared::range_waiters.
     void await_update(PageId page, std::uint64_t round, Waiter &waiter);
     /// The end of an interval, for one page of its list.
     protocol::CloseOutcome close(PageId page, std::uint64_t interval);

@@ -11,6 +11,7 @@
 #include "libdsm/protocol/release/update_rounds.hpp"
 #include "libdsm/runtime/wait_slots.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -61,13 +62,22 @@ struct PageRange {
     static constexpr PageRange all() { return {PageId{0}, ~std::uint64_t{0}}; }
     [[nodiscard]] constexpr bool is_all() const { return count == ~std::uint64_t{0}; }
     [[nodiscard]] constexpr bool contains(std::uint64_t page) const { return page - first.value < count; }
+    /// The smallest that has both.
+    [[nodiscard]] constexpr PageRange with(const PageRange &other) const {
+        if (is_all() || other.is_all()) { return all(); }
+        const std::uint64_t begin = std::min(first.value, other.first.value);
+        const std::uint64_t end = std::max(first.value + count, other.first.value + other.count);
+        return {PageId{begin}, end - begin};
+    }
 };
 
 struct ReleaseShared {
     FutexMutex lock; ///< taken after a page's lock, never before one; guards all but the atomics, and the log
     WaitList update_waiters;
-    WaitList release_waiters; ///< threads that wait for an interval to be published
+    std::uint32_t range_waiters; ///< threads that wait for updates of some pages alone; woken by each that is done
+    WaitList release_waiters;    ///< threads that wait for an interval to be published
     protocol::IntervalState interval;
+    PageRange next_range;             ///< interval.again: what those want for whom the next one closes
     protocol::IntervalTicket arrival; ///< of what the node had written when its ranks had come to the barrier of all
     protocol::UpdateRounds update_rounds;
     std::uint64_t holders;       ///< ranks of the node, by number modulo 64, that hold messages

@@ -54,7 +54,8 @@ inline void add_parts(IntervalState &state, std::uint32_t parts) noexcept { stat
 /// A part is acknowledged, or the diffs are all made. True: nothing is left, publish the interval, then finish().
 inline bool part_done(IntervalState &state) noexcept { return --state.parts_left == 0; }
 
-/// The interval is published. True: the next one is to be closed at once (as after CloseStart::Close), and whole.
+/// The interval is published. True: the next one is to be closed at once (as after CloseStart::Close), with the pages
+/// of all for whom it is.
 inline bool finish(IntervalState &state) noexcept {
     state.done = state.begun;
     if (!state.again) { return false; }

@@ -316,13 +316,15 @@ bool ReleaseStep::is_trial() {
 /// well have most likely sent their Flushes by now, with which an Update could not have been used. Who cannot be
 /// reached stays in the copyset, which costs nothing.
 void ReleaseStep::on_published(std::uint64_t interval) {
-    if (!is(ReleaseFlag::Home) || !wants_push() || state_.copyset.empty()) { return; }
+    if (!is(ReleaseFlag::Home) || !is(ReleaseFlag::Twin) || state_.copyset.empty()) { return; }
     ReleaseMessage message = update_of(interval);
+    bool reaches_any = false;
     state_.copyset.for_each(pool_, [&](NodeId reader) {
         message.origin = reader;
-        static_cast<void>(effects_.push(reader, message));
+        reaches_any |= effects_.push(reader, message);
     });
     note_sent(message);
+    if (!reaches_any) { state_.push_streak = 1; } // The next interval goes without.
     if (mutates(ReleaseMutation::PushForgetsReader)) { state_.copyset.clear(pool_); }
 }
 

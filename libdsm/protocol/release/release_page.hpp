@@ -30,7 +30,7 @@ enum class ReleaseMessageKind : std::uint8_t {
     Flush = 3,    ///< what origin has written since its twin; to the home
     FlushAck = 4, ///< it is in place
     Home = 5,     ///< you are the home now; may answer a Fetch or a Flush
-    Update = 6,   ///< unasked: the page as the home's interval that ends has written it; a hint
+    Update = 6,   ///< unasked: the page as the home's interval that is published has written it; a hint
 };
 
 /// Why a home moves.

@@ -161,6 +161,7 @@ CloseOutcome ReleaseProtocol::on_close(ReleasePageState &state, const PageContex
 
 void ReleaseProtocol::on_published(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                                    ReleaseEffects &effects) const {
+    if (!has(state, ReleaseFlag::Started)) { return; } // The allocation whose page it was has ended.
     ReleaseStep(*this, state, context, effects).on_published(interval);
 }
 

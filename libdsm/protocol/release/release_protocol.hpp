@@ -147,7 +147,7 @@ public:
     /// The interval in which the page was listed ends; `interval` is the number that it will have.
     CloseOutcome on_close(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                           ReleaseEffects &effects) const;
-    /// That interval is published; nobody has been told of it who follows it.
+    /// That interval is published, and what waits for it has not gone.
     void on_published(ReleasePageState &state, const PageContext &context, std::uint64_t interval,
                       ReleaseEffects &effects) const;
     /// Gives up a clean copy. False where that is not possible now.

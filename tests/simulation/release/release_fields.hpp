@@ -45,6 +45,7 @@ template <class Visitor, class Item> void visit_node(Visitor &visitor, Item &nod
     visitor.plain(node.interval.again);
     visitor.plain(node.time);
     visitor.plain(node.list);
+    visitor.plain(node.next_range);
     visitor.plain(node.closing);
     visitor.plain(node.makes_diffs);
     visitor.plain(node.noticed);

@@ -1,6 +1,8 @@
 // The world of release memory: threads, intervals, reports.
 #include "tests/simulation/release/release_effects.hpp"
 
+#include <utility>
+
 namespace dsm::release_test {
 
 using protocol::PageContext;
@@ -123,7 +125,10 @@ void ReleaseWorld::write(unsigned node, unsigned page, unsigned byte, std::uint8
 protocol::IntervalTicket ReleaseWorld::release(unsigned node, PageMask range) {
     protocol::IntervalTicket ticket{};
     Node &self = nodes[node];
+    const bool is_first = !self.interval.again;
     const auto start = protocol::begin_release(self.interval, (self.list & range) != 0, ticket);
+    const bool waits_for_next = start == protocol::CloseStart::Wait && ticket.after != self.interval.begun;
+    if (waits_for_next) { self.next_range = static_cast<PageMask>(is_first ? range : self.next_range | range); }
     const bool ignores = options_->mutation == ReleaseMutation::RangeIgnoresClosing && range != all_pages;
     if (ignores && ticket.after == self.interval.begun) { ticket.after = self.interval.done; }
     if (start == protocol::CloseStart::Close) { begin_close(node, range); }
@@ -199,7 +204,9 @@ void ReleaseWorld::part_acknowledged(unsigned node) {
 
 void ReleaseWorld::finish_interval(unsigned node) {
     nodes[node].is_published = false;
-    if (protocol::finish(nodes[node].interval)) { begin_close(node, all_pages); }
+    if (protocol::finish(nodes[node].interval)) {
+        begin_close(node, std::exchange(nodes[node].next_range, PageMask{0}));
+    }
 }
 
 // ---- Reports

@@ -108,12 +108,13 @@ struct Intake {
 struct Node {
     std::array<NodePage, pages_max> pages;
     protocol::IntervalState interval;
-    VectorTime time;   ///< its own entry: intervals published
-    PageMask list;     ///< the open interval
-    PageMask closing;  ///< of the closing interval: to be closed yet
-    bool makes_diffs;  ///< ... some are, or diffs_made() is due
-    PageMask noticed;  ///< ... those that it has written
-    bool is_published; ///< ... it is, and has pages to send unasked yet:
+    VectorTime time;     ///< its own entry: intervals published
+    PageMask list;       ///< the open interval
+    PageMask next_range; ///< what those want for whom the next one closes
+    PageMask closing;    ///< of the closing interval: to be closed yet
+    bool makes_diffs;    ///< ... some are, or diffs_made() is due
+    PageMask noticed;    ///< ... those that it has written
+    bool is_published;   ///< ... it is, and has pages to send unasked yet:
     PageMask pushes;
     unsigned updates;                     ///< due (R8)
     protocol::UpdateRounds update_rounds; ///< the same, for who waits for some of them
