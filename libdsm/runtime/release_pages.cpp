@@ -61,10 +61,28 @@ bool ReleasePages::try_map(const LockedBlock &at, Access wanted, bool is_hint) {
     return true;
 }
 
+/// Whether this node knows the page as one that another has touched first. Without any lock.
+bool ReleasePages::is_of_others(const memory::SpanRecord &record, PageId page) {
+    const memory::SegmentOffset offset = memory::offset_of(page);
+    if (!memory::contains(record, offset)) { return false; }
+    const LockedBlock at = coherence_.lock_block(offset, Access::Read);
+    if (at.entry == nullptr) { return false; }
+    const protocol::ReleasePageState &state = at.entry->release;
+    const bool is_known = is_release(at.entry->attributes) && protocol::has(state, protocol::ReleaseFlag::Started);
+    const bool is_of_others = is_known && !protocol::is_home(state);
+    at.entry->lock.unlock();
+    return is_of_others;
+}
+
+/// Where whoever touches a page first becomes its home, nothing is fetched ahead before the thread has met pages that
+/// others have touched: it would take the homes of pages that it may never come to.
 void ReleasePages::read_ahead(const LockedBlock &missed) {
     static thread_local ReadAhead misses __attribute__((tls_model("initial-exec")));
     if (!reads_ahead_) { return; }
     const ReadAhead::Batch batch = misses.on_miss(missed.block.first);
+    if (batch.count == 0) { return; }
+    const PageId before{missed.block.first.value - static_cast<std::uint64_t>(batch.stride)};
+    if (missed.context.first_touch && !is_of_others(missed.record, before)) { return; }
     PageId page = batch.first;
     for (std::uint32_t i = 0; i < batch.count; ++i) {
         const memory::SegmentOffset offset = memory::offset_of(page);

@@ -81,6 +81,7 @@ private:
     void answer_late(const ReleaseRecord &record);
     bool is_late_home(PageId page, const PageEntry &entry) const;
     unsigned drop_home(PageId page);
+    bool is_of_others(const memory::SpanRecord &record, PageId page);
     void note_binding(const PageEntry &entry, PageId page);
     void note_home(const PageEntry &entry, PageId page);
 

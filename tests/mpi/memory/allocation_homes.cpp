@@ -83,6 +83,35 @@ void test_policy(dsm_homes_t policy, std::size_t block_bytes, const Nodes &nodes
     if (dsm_rank() == 0) { dsm_free(memory); }
 }
 
+/// A thread that touches pages in a row does not take those beyond, which another is to touch first.
+void test_first_touch_in_a_row(const Nodes &nodes) {
+    constexpr std::size_t pages = 96;
+    constexpr std::size_t page_bytes = 4096;
+    dsm_alloc_attr_t attr = DSM_ALLOC_ATTR_INITIALIZER;
+    attr.homes = DSM_HOMES_FIRST_TOUCH;
+    attr.block_size = page_bytes;
+    auto *memory = static_cast<volatile std::byte *>(dsm_alloc(pages * page_bytes, &attr));
+    DSM_REQUIRE(memory != nullptr);
+    for (std::size_t page = 0; dsm_rank() == 0 && page < pages / 4; ++page) {
+        memory[page * page_bytes] = std::byte{1};
+    }
+    dsm_barrier_all();
+    const int last = dsm_size() - 1;
+    for (std::size_t page = pages / 4; dsm_rank() == last && page < pages; ++page) {
+        DSM_REQUIRE(memory[page * page_bytes] == std::byte{0});
+    }
+    dsm_barrier_all();
+    for (std::size_t page = 0; dsm_node_count() > 1 && page < pages; ++page) {
+        const int home = dsm_home(const_cast<const std::byte *>(memory) + page * page_bytes);
+        DSM_REQUIRE(home >= 0 && home <= last);
+        const int toucher = page < pages / 4 ? 0 : last;
+        DSM_REQUIRE_EQUAL(nodes.of_rank[static_cast<std::size_t>(home)],
+                          nodes.of_rank[static_cast<std::size_t>(toucher)]);
+    }
+    dsm_barrier_all();
+    if (dsm_rank() == 0) { dsm_free(const_cast<std::byte *>(memory)); }
+}
+
 void require_refused(std::size_t bytes, const dsm_alloc_attr_t &attr, int expected) {
     errno = 0;
     DSM_REQUIRE(dsm_alloc(bytes, &attr) == nullptr);
@@ -135,6 +164,7 @@ void test_homes_and_blocks() {
             test_policy(policy, block_bytes, *nodes);
         }
     }
+    test_first_touch_in_a_row(*nodes);
     test_refused();
     test_release_memory();
     dsm_barrier_all();
