@@ -185,7 +185,7 @@ constexpr const char *full_jobs[] = {
     "--nodes 3 --pages 2 --accesses 4 --passes 3 --move 1 --bind 0",
     "--nodes 3 --accesses 5 --passes 4 --move 1 --bind 0 --hot 1 --refresh 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --move 1 --bind 0 --hot 1",
-    "--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --lines 1 --move 0 --bind 0 --hints 1",
+    "--nodes 3 --accesses 4 --passes 3 --hot 0 --push 0 --lines 1 --move 0 --bind 0",
     "--nodes 2 --pages 2 --accesses 4 --passes 3 --hot 0 --push 0 --lines 2 --move 1 --bind 0",
     "--nodes 3 --accesses 4 --passes 3 --hot 1 --refresh 0 --lines 1 --move 1 --bind 0",
     "--nodes 2 --pages 2 --accesses 5 --passes 3 --hot 1 --refresh 0 --lines 1 --move 0 --bind 0",
