@@ -7,9 +7,8 @@
 
 namespace {
 
-using dsm::rt::Runtime;
-
 using dsm::rt::PageRange;
+using dsm::rt::Runtime;
 
 /// A range of shared memory, or nothing for all of it.
 template <class Fence> int fence(const void *address, size_t bytes, Fence fence) {

@@ -78,6 +78,7 @@ public:
     void set_timer_handler(TimerHandler &handler) { timer_handler_ = &handler; }
     /// None to begin with. Any thread.
     void set_carrier(Carrier *carrier) { carrier_.store(carrier, std::memory_order_release); }
+    bool has_carrier() const { return carrier_.load(std::memory_order_acquire) != nullptr; }
     void set_long_wait_watch(LongWaitWatch &watch) { watch_ = &watch; }
     /// Called by the progress thread on every round with spare time (eviction and the like); returns whether it worked.
     void set_chore(std::function<bool()> chore) { chore_ = std::move(chore); }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 namespace dsm::rt {
 namespace {
@@ -72,12 +73,10 @@ protocol::CloseStart ReleaseNode::begin_release(const PageRange &range, const Re
                                                 protocol::IntervalTicket &ticket) {
     ReleaseShared &shared = tables_.shared();
     const std::lock_guard locked(shared.lock);
-    const bool is_first = !shared.interval.again;
     const auto start = protocol::begin_release(shared.interval, has_listed(range), ticket);
     if (start == protocol::CloseStart::Nothing) { return start; }
     if (start == protocol::CloseStart::Close) { take_list_of(range); }
-    const bool waits_for_next = start == protocol::CloseStart::Wait && ticket.after != shared.interval.begun;
-    if (waits_for_next) { shared.next_range = is_first ? range : shared.next_range.with(range); }
+    if (protocol::waits_for_next(shared.interval, start, ticket)) { shared.next_range = shared.next_range.with(range); }
     if (record != nullptr) { hold(ticket, *record); }
     return start;
 }
@@ -120,7 +119,7 @@ bool ReleaseNode::part_done() {
     {
         const std::lock_guard locked(shared.lock);
         closes_next = protocol::finish(shared.interval);
-        if (closes_next) { take_list_of(shared.next_range); }
+        if (closes_next) { take_list_of(std::exchange(shared.next_range, PageRange{})); }
         holders = shared.holders;
         wake_all(*node_.wait_slots, engine_, shared.release_waiters);
     }
@@ -191,11 +190,10 @@ void ReleaseNode::finish() {
         return held_.size() == 0;
     });
     engine_.set_carrier(nullptr);
-    is_finished_.store(true, std::memory_order_relaxed);
 }
 
 void ReleaseNode::on_barrier_arrival() {
-    if (!is_in_use() || is_finished_.load(std::memory_order_relaxed)) { return; }
+    if (!is_in_use() || !engine_.has_carrier()) { return; }
     const auto start = begin_release(PageRange::all(), nullptr, tables_.shared().arrival);
     if (start == protocol::CloseStart::Close) { closes_.store(true, std::memory_order_release); }
 }

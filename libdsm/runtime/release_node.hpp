@@ -96,8 +96,7 @@ private:
     protocol::NoticeLog log_; ///< under the lock of the node's ReleaseShared
     HeldRecords held_;
     std::atomic<bool> closes_{false}; ///< a record has begun to close an interval: some thread of this rank is to do it
-    std::atomic<bool> is_finished_{false};
-    EnvelopeParts incoming_; ///< driver only
+    EnvelopeParts incoming_;          ///< driver only
     std::uint32_t last_root_barrier_ = ~std::uint32_t{0};
 };
 

@@ -62,9 +62,10 @@ struct PageRange {
     static constexpr PageRange all() { return {PageId{0}, ~std::uint64_t{0}}; }
     [[nodiscard]] constexpr bool is_all() const { return count == ~std::uint64_t{0}; }
     [[nodiscard]] constexpr bool contains(std::uint64_t page) const { return page - first.value < count; }
-    /// The smallest that has both.
+    /// The smallest that has both; zeroed memory is a range of no page.
     [[nodiscard]] constexpr PageRange with(const PageRange &other) const {
         if (is_all() || other.is_all()) { return all(); }
+        if (count == 0) { return other; }
         const std::uint64_t begin = std::min(first.value, other.first.value);
         const std::uint64_t end = std::max(first.value + count, other.first.value + other.count);
         return {PageId{begin}, end - begin};

@@ -49,6 +49,11 @@ inline CloseStart begin_release(IntervalState &state, bool has_listed, IntervalT
     return CloseStart::Close;
 }
 
+/// Whether a release that is to wait has pages in the interval after the one that closes.
+inline bool waits_for_next(const IntervalState &state, CloseStart start, IntervalTicket ticket) noexcept {
+    return start == CloseStart::Wait && ticket.after != state.begun;
+}
+
 inline void add_parts(IntervalState &state, std::uint32_t parts) noexcept { state.parts_left += parts; }
 
 /// A part is acknowledged, or the diffs are all made. True: nothing is left, publish the interval, then finish().

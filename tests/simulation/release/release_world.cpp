@@ -125,10 +125,8 @@ void ReleaseWorld::write(unsigned node, unsigned page, unsigned byte, std::uint8
 protocol::IntervalTicket ReleaseWorld::release(unsigned node, PageMask range) {
     protocol::IntervalTicket ticket{};
     Node &self = nodes[node];
-    const bool is_first = !self.interval.again;
     const auto start = protocol::begin_release(self.interval, (self.list & range) != 0, ticket);
-    const bool waits_for_next = start == protocol::CloseStart::Wait && ticket.after != self.interval.begun;
-    if (waits_for_next) { self.next_range = static_cast<PageMask>(is_first ? range : self.next_range | range); }
+    if (protocol::waits_for_next(self.interval, start, ticket)) { self.next_range |= range; }
     const bool ignores = options_->mutation == ReleaseMutation::RangeIgnoresClosing && range != all_pages;
     if (ignores && ticket.after == self.interval.begun) { ticket.after = self.interval.done; }
     if (start == protocol::CloseStart::Close) { begin_close(node, range); }
